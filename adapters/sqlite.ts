@@ -1,0 +1,76 @@
+/** A SQLite file as the database port: WAL, every commit synced, migrations by name and hash. */
+import { createHash } from "node:crypto";
+import Sqlite from "better-sqlite3";
+import { MeshError } from "#protocol/errors.ts";
+import type { Database, Migration, SqlRow, SqlValue, Statement } from "#protocol/ports.ts";
+
+/**
+ * Opens or makes `path` (":memory:" for one that dies with the process) and brings it up to `migrations`.
+ * @throws MeshError conflict when the file was written by another line of migrations
+ */
+export function openSqlite(path: string, migrations: readonly Migration[]): Database {
+  const sqlite = new Sqlite(path);
+  sqlite.pragma("journal_mode = WAL");
+  sqlite.pragma("synchronous = FULL");
+  sqlite.pragma("busy_timeout = 5000");
+  const database = wrap(sqlite);
+  migrate(database, migrations);
+  return database;
+}
+
+function wrap(sqlite: Sqlite.Database): Database {
+  const statements = new Map<string, Statement>();
+  return {
+    exec(sql) {
+      sqlite.exec(sql);
+    },
+    sql(text) {
+      const known = statements.get(text);
+      if (known) return known;
+      const statement = prepare(sqlite, text);
+      statements.set(text, statement);
+      return statement;
+    },
+    transaction(run) {
+      return sqlite.inTransaction ? run() : sqlite.transaction(run).immediate();
+    },
+    close() {
+      sqlite.close();
+    },
+  };
+}
+
+function prepare(sqlite: Sqlite.Database, text: string): Statement {
+  const statement = sqlite.prepare<SqlValue[], SqlRow>(text);
+  return {
+    run: (...values) => ({ changes: statement.run(...values).changes }),
+    get: (...values) => statement.get(...values),
+    all: (...values) => statement.all(...values),
+  };
+}
+
+function migrate(database: Database, migrations: readonly Migration[]): void {
+  database.transaction(() => {
+    database.exec("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, hash TEXT NOT NULL) STRICT");
+    const applied = new Map(database.sql("SELECT name, hash FROM migrations").all().map((row) => [row.name, row.hash]));
+    for (const { name, sql } of migrations) {
+      const hash = createHash("sha256").update(sql).digest("hex");
+      const known = applied.get(name);
+      applied.delete(name);
+      if (known === hash) continue;
+      if (known !== undefined) throw foreign(`its migration "${name}" is another`);
+      database.exec(sql);
+      database.sql("INSERT INTO migrations (name, hash) VALUES (?, ?)").run(name, hash);
+    }
+    const [unknown] = applied.keys();
+    if (unknown !== undefined) throw foreign(`it knows a migration "${unknown}" that this version doesn't`);
+  });
+}
+
+function foreign(why: string): MeshError {
+  return new MeshError(
+    "conflict",
+    `The database was written by another version of claudemesh: ${why}.`,
+    "Run the newest claudemesh you have used here.",
+  );
+}

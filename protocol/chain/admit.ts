@@ -1,0 +1,254 @@
+/**
+ * Judges one chain entry against the state before it, and answers the state after it. Broker and every daemon run
+ * this same judgement; it refuses, with a named error, whatever is not exactly the next entry by somebody entitled.
+ * Expiry of invites is the broker's to enforce: only it has the clock that counts.
+ */
+import { concat, equalBytes, fromBase64url } from "../bytes.ts";
+import { idOf } from "../derive.ts";
+import { type ErrorCode, MeshError } from "../errors.ts";
+import type { Curves } from "../ports.ts";
+import { type SealedRecord, recordSignatureInput } from "../record.ts";
+import { CHAIN } from "../ids.ts";
+import {
+  certificateInput,
+  type ChainEntry,
+  decodeEntry,
+  type EpochEntry,
+  entryHash,
+  joinProofInput,
+  workspaceId,
+} from "./entries.ts";
+import { activeMember, authorAt, awaitingKey, type ChainState, currentEpoch, type Device, holdsKey, mayInvite } from "./state.ts";
+
+type Entry<T extends ChainEntry["type"]> = Extract<ChainEntry, { type: T }>;
+type Newcomer = { root: string; sealing: string; device: { key: string; certificate: string } };
+
+/** What every entry's rule is given. */
+type Case = { curves: Curves; workspace: string; record: SealedRecord; sequence: number };
+
+const FOREVER = Number.POSITIVE_INFINITY;
+
+/** @throws MeshError chain_invalid, chain_conflict, bad_signature, wrong_author, unknown_device, not_allowed, invite_… */
+export async function admit(
+  curves: Curves,
+  workspace: string,
+  state: ChainState | null,
+  record: SealedRecord,
+  sequence: number,
+): Promise<ChainState> {
+  const { header } = record;
+  if (header.to !== CHAIN || header.alg !== "none") throw invalid("it is not a chain entry");
+  const entry = decodeEntry(record.body);
+  const at: Case = { curves, workspace, record, sequence };
+  if (!state) {
+    if (entry.type !== "genesis") throw invalid("a chain begins with its genesis");
+    return admitGenesis(at, entry);
+  }
+  if (header.head?.height !== state.head.height || header.head.hash !== state.head.hash) {
+    throw new MeshError("chain_conflict", "The chain has moved on since this entry was made.", "Make it anew on the current head.");
+  }
+  if (header.epoch !== (currentEpoch(state)?.number ?? 0)) throw invalid("it names another epoch");
+  const next = await admitNext(at, state, entry);
+  return { ...next, head: { height: state.head.height + 1, hash: entryHash(record.bytes) } };
+}
+
+function admitNext(at: Case, state: ChainState, entry: ChainEntry): Promise<ChainState> {
+  switch (entry.type) {
+    case "genesis":
+      throw invalid("a chain has one genesis");
+    case "device":
+      return admitDevice(at, state, entry);
+    case "invite":
+      return admitInvite(at, state, entry);
+    case "join":
+      return admitJoin(at, state, entry);
+    case "leave":
+      return admitLeave(at, state);
+    case "epoch":
+      return admitEpoch(at, state, entry);
+  }
+}
+
+async function admitGenesis(at: Case, entry: Entry<"genesis">): Promise<ChainState> {
+  const { header, bytes } = at.record;
+  if (header.head !== null || header.epoch !== 0) throw invalid("a genesis has nothing before it");
+  if (workspaceId(entry) !== at.workspace) throw invalid("the genesis is another workspace's");
+  if (fromBase64url(entry.nonce).length !== 32) throw invalid("the genesis nonce has 32 bytes");
+  const device = await newcomerDevice(at, entry);
+  const owner = {
+    id: header.from,
+    role: "owner" as const,
+    root: key32(entry.root),
+    sealing: key32(entry.sealing),
+    seed: entry.seed,
+    joined: at.sequence,
+    invitedBy: null,
+    active: true,
+  };
+  return {
+    workspace: at.workspace,
+    head: { height: 0, hash: entryHash(bytes) },
+    owner: owner.id,
+    members: new Map([[owner.id, owner]]),
+    devices: new Map([[device.id, device]]),
+    invites: new Map(),
+    epochs: [],
+    stale: false,
+  };
+}
+
+/** A further device of somebody who is in already; it speaks for itself with the root's certificate. */
+async function admitDevice(at: Case, state: ChainState, entry: Entry<"device">): Promise<ChainState> {
+  const member = activeMember(state, at.record.header.from);
+  if (!member) throw notAllowed("only a member adds devices");
+  const device = await certifiedDevice(at, member.root, entry.device);
+  if (state.devices.has(device.id)) throw invalid("the device is in the workspace already");
+  return { ...state, devices: new Map(state.devices).set(device.id, device) };
+}
+
+async function admitInvite(at: Case, state: ChainState, entry: Entry<"invite">): Promise<ChainState> {
+  const author = await signedByMember(at, state);
+  if (!mayInvite(author.role)) throw notAllowed("only an owner or an admin invites");
+  if (entry.role === "admin" && author.role !== "owner") throw notAllowed("only the owner makes admins");
+  if (state.invites.has(entry.code)) throw new MeshError("conflict", "This invite code is taken.", "Create another invite.");
+  const { code, role, expiresAt, uses } = entry;
+  const invite = { code, role, expiresAt, uses, used: 0, key: key32(entry.key), by: author.id };
+  return { ...state, invites: new Map(state.invites).set(code, invite) };
+}
+
+async function admitJoin(at: Case, state: ChainState, entry: Entry<"join">): Promise<ChainState> {
+  const user = at.record.header.from;
+  const invite = state.invites.get(entry.code);
+  if (!invite) throw refusedInvite("invite_not_found", "There is no such invite.");
+  if (invite.used >= invite.uses) throw refusedInvite("invite_exhausted", "This invite has been used up.");
+  if (activeMember(state, user)) throw new MeshError("conflict", "You are a member of this workspace already.", "Just use it.");
+  const device = await newcomerDevice(at, entry);
+  const root = key32(entry.root);
+  const sealing = key32(entry.sealing);
+  const proof = joinProofInput(at.workspace, { code: entry.code, user, root, sealing });
+  if (!(await at.curves.verify(invite.key, proof, fromBase64url(entry.proof)))) {
+    throw refusedInvite("invite_bad_signature", "The invite's secret doesn't fit its key.");
+  }
+  const known = state.devices.get(device.id);
+  const member = {
+    id: user,
+    role: invite.role,
+    root,
+    sealing,
+    seed: entry.seed,
+    joined: at.sequence,
+    invitedBy: invite.by,
+    active: true,
+  };
+  return {
+    ...state,
+    members: new Map(state.members).set(user, member),
+    devices: new Map(state.devices).set(device.id, { ...device, spans: [...(known?.spans ?? []), ...device.spans] }),
+    invites: new Map(state.invites).set(invite.code, { ...invite, used: invite.used + 1 }),
+  };
+}
+
+/** All of the member's devices fall with it, and the epoch is stale. */
+async function admitLeave(at: Case, state: ChainState): Promise<ChainState> {
+  const author = await signedByMember(at, state);
+  if (author.role === "owner") throw notAllowed("the owner can't leave the workspace that its id commits to");
+  const devices = new Map(state.devices);
+  for (const device of devices.values()) {
+    if (device.member === author.id) devices.set(device.id, { ...device, spans: closed(device, at.sequence) });
+  }
+  const members = new Map(state.members).set(author.id, { ...author, active: false });
+  return { ...state, members, devices, stale: true };
+}
+
+async function admitEpoch(at: Case, state: ChainState, entry: EpochEntry): Promise<ChainState> {
+  const author = await signedByMember(at, state);
+  if (!holdsKey(author)) throw notAllowed("a guest holds no workspace key");
+  const current = currentEpoch(state);
+  const sealed = new Map(
+    Object.entries(entry.sealed).map(([to, box]) => [
+      to,
+      { by: author.id, bySealing: author.sealing, box: fromBase64url(box) },
+    ]),
+  );
+  const commitment = key32(entry.commitment);
+  const previous = fromBase64url(entry.previous);
+
+  if (current && entry.number === current.number) {
+    if (state.stale) throw invalid("a stale epoch is sealed to nobody");
+    if (!equalBytes(commitment, current.commitment)) throw invalid("the epoch has another key");
+    if (previous.length > 0) throw invalid("the key before is sealed once");
+    const waiting = new Set(awaitingKey(state).map((member) => member.id));
+    if (sealed.size === 0 || ![...sealed.keys()].every((id) => waiting.has(id))) {
+      throw new MeshError("chain_conflict", "These members have the key already.", "Nothing is left to do.");
+    }
+    const grown = { ...current, sealed: new Map([...current.sealed, ...sealed]) };
+    return { ...state, epochs: [...state.epochs.slice(0, -1), grown] };
+  }
+
+  if (entry.number !== (current ? current.number + 1 : 0)) throw invalid("the epoch's number doesn't follow");
+  if ((previous.length > 0) !== (current !== undefined)) throw invalid("a new epoch carries the key before it");
+  const holders = [...state.members.values()].filter(holdsKey);
+  if (sealed.size !== holders.length || !holders.every((member) => sealed.has(member.id))) {
+    throw invalid("a new epoch is sealed to every full member and nobody else");
+  }
+  return { ...state, epochs: [...state.epochs, { number: entry.number, commitment, previous, sealed }], stale: false };
+}
+
+/** For entries by members: the author as the chain knows it, once its signature holds. */
+async function signedByMember(at: Case, state: ChainState) {
+  const { header } = at.record;
+  const device = authorAt(state, header.from, header.dev, at.sequence);
+  await requireRecordSignature(at, device.key);
+  const author = activeMember(state, header.from);
+  if (!author) throw notAllowed("its author is not a member");
+  return author;
+}
+
+/** For genesis and join: user id, root, certificate, device id and signature must all hang together. */
+async function newcomerDevice(at: Case, { root, device }: Newcomer): Promise<Device> {
+  const rootKey = key32(root);
+  if (idOf(rootKey) !== at.record.header.from) {
+    throw new MeshError("wrong_author", "The user id is not the hash of the root key.", "Drop it.");
+  }
+  return certifiedDevice(at, rootKey, device);
+}
+
+async function certifiedDevice(at: Case, root: Uint8Array, device: Newcomer["device"]): Promise<Device> {
+  const { from, dev } = at.record.header;
+  const key = key32(device.key);
+  if (idOf(key) !== dev) throw new MeshError("wrong_author", "The device id is not the hash of its key.", "Drop it.");
+  if (!(await at.curves.verify(root, certificateInput(from, key), fromBase64url(device.certificate)))) {
+    throw new MeshError("bad_signature", "The device isn't certified by its owner's root key.", "Drop it.");
+  }
+  await requireRecordSignature(at, key);
+  return { id: dev, key, member: from, spans: [{ from: at.sequence, until: FOREVER }] };
+}
+
+async function requireRecordSignature({ curves, workspace, record }: Case, key: Uint8Array): Promise<void> {
+  const input = recordSignatureInput(workspace, record.headerBytes, record.body);
+  if (!(await curves.verify(key, input, record.signature))) {
+    throw new MeshError("bad_signature", "The chain entry's signature doesn't hold.", "Drop it.");
+  }
+}
+
+function closed(device: Device, sequence: number) {
+  return device.spans.map((span) => (span.until === FOREVER ? { ...span, until: sequence } : span));
+}
+
+function key32(text: string): Uint8Array {
+  const key = fromBase64url(text);
+  if (key.length !== 32) throw invalid("a key has 32 bytes");
+  return concat(key);
+}
+
+function invalid(why: string): MeshError {
+  return new MeshError("chain_invalid", `The chain entry is refused: ${why}.`, "Update claudemesh on both sides.");
+}
+
+function notAllowed(why: string): MeshError {
+  return new MeshError("not_allowed", `Not allowed: ${why}.`, "Ask the workspace's owner.");
+}
+
+function refusedInvite(code: ErrorCode, message: string): MeshError {
+  return new MeshError(code, message, "Ask for a new invite link.");
+}

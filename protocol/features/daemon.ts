@@ -1,0 +1,83 @@
+/** The daemon itself, the account it serves, the sessions attached to it, and what happens in it as it happens. */
+import { z } from "zod";
+import { done, isoTime, methods } from "../method.ts";
+import { id } from "../schema.ts";
+import { sessionFace } from "./member.ts";
+import { message } from "./message.ts";
+import { linkState } from "./workspace.ts";
+
+export const events = {
+  /** Passes through everything and is shown nowhere: the self-check's message. */
+  probe: z.object({ kind: z.literal("probe"), at: z.int() }),
+};
+
+export const daemonMethods = methods({
+  status: {
+    scope: "read",
+    params: z.strictObject({}),
+    result: z.object({
+      daemon: z.object({ pid: z.int(), version: z.string(), uptimeMs: z.int(), home: z.string(), socket: z.string() }),
+      account: z.object({ userId: id, name: z.string() }),
+      broker: z.object({ url: z.string().nullable(), embedded: z.boolean() }),
+      workspaces: z.array(
+        z.object({
+          id,
+          slug: z.string(),
+          broker: z.string().nullable(),
+          link: linkState,
+          outbox: z.int(),
+          unread: z.int(),
+          cursor: z.int(),
+        }),
+      ),
+    }),
+  },
+  stop: { scope: "admin", params: z.strictObject({}), result: done },
+  selfCheck: {
+    scope: "write",
+    params: z.strictObject({}),
+    /** Each hop of one message in order, in µs since the hop before. */
+    result: z.object({ hops: z.array(z.object({ hop: z.string(), us: z.int() })), totalUs: z.int() }),
+  },
+});
+
+export const accountMethods = methods({
+  whoami: {
+    scope: "read",
+    params: z.strictObject({}),
+    result: z.object({
+      userId: id,
+      name: z.string(),
+      registered: z.boolean(),
+      broker: z.string().nullable(),
+      device: z.object({ id, fingerprint: z.string() }),
+      rootFingerprint: z.string(),
+      /** What lies where on this machine. */
+      stored: z.array(z.object({ what: z.string(), where: z.string() })),
+    }),
+  },
+});
+
+export const sessionMethods = methods({
+  /** Streams for as long as the session lives; ending the connection detaches it. */
+  attach: {
+    scope: "write",
+    params: z.strictObject({ id: z.string().min(1).max(100), cwd: z.string().min(1).max(4096), host: z.string().max(100) }),
+    result: z.object({ name: z.string(), address: z.string() }),
+    event: z.object({ type: z.literal("message"), message }),
+  },
+  list: { scope: "read", params: z.strictObject({}), result: z.object({ sessions: z.array(sessionFace.extend({ since: isoTime })) }) },
+});
+
+export const feedEvent = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("message"), at: isoTime, message }),
+  z.object({ type: z.literal("link"), at: isoTime, workspace: z.string(), state: linkState }),
+  z.object({ type: z.literal("peer"), at: isoTime, workspace: z.string(), name: z.string(), online: z.boolean() }),
+  z.object({ type: z.literal("joined"), at: isoTime, workspace: z.string(), name: z.string() }),
+]);
+
+export const feedMethods = methods({
+  open: { scope: "read", params: z.strictObject({}), result: done, event: feedEvent },
+});
+
+export type FeedEvent = z.infer<typeof feedEvent>;

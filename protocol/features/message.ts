@@ -1,0 +1,104 @@
+/** Messages: from a member, or a session of theirs, to a member, a session, a topic or everyone. */
+import { z } from "zod";
+import { idPart, isoTime, limit, methods, mintedId, workspace } from "../method.ts";
+import { id, recordId } from "../schema.ts";
+
+export const priority = z.enum(["now", "next", "low"]);
+
+/** How far a message came, in order; the last three end it. */
+export const deliveryState = z.enum([
+  "queued",
+  "stored",
+  "delivered",
+  "handed over",
+  "seen",
+  "answered",
+  "held",
+  "refused",
+  "expired",
+]);
+
+export const events = {
+  message: z.object({
+    kind: z.literal("message"),
+    text: z.string(),
+    /** The address as the sender wrote it, its name made whole. */
+    to: z.string(),
+    /** Name of the one session meant; `*` for all of the member's. */
+    toSession: z.string().optional(),
+    /** Name of the session that speaks. */
+    session: z.string().optional(),
+    /** Name of the topic, in a topic's label. */
+    topic: z.string().optional(),
+    replyTo: recordId.optional(),
+    /** Members named with @ in the text. */
+    mentions: z.array(id).max(100),
+    priority,
+    sentAt: z.int().min(0),
+  }),
+};
+
+/** A message as every verb shows it. */
+export const message = z.object({
+  id: recordId,
+  workspace: z.string(),
+  from: z.object({ member: id, name: z.string(), address: z.string(), verified: z.boolean() }),
+  to: z.string(),
+  topic: z.string().nullable(),
+  text: z.string(),
+  replyTo: recordId.nullable(),
+  mentioned: z.boolean(),
+  priority,
+  sentAt: isoTime,
+  /** Null until the broker has given it its place. */
+  receivedAt: isoTime.nullable(),
+  read: z.boolean(),
+});
+
+export const sent = z.object({ id: recordId, workspace: z.string(), to: z.string(), state: deliveryState });
+
+export const waitFor = z.enum(["stored", "delivered", "seen"]);
+
+const wait = { wait: waitFor.optional(), waitMs: z.int().min(1).max(3_600_000).optional() };
+
+export const sendOptions = {
+  id: mintedId,
+  workspace,
+  text: z.string(),
+  replyTo: idPart.optional(),
+  priority: priority.optional(),
+  ...wait,
+};
+
+export const messageMethods = methods({
+  send: {
+    scope: "write",
+    params: z.strictObject({ ...sendOptions, to: z.string().max(200).optional(), toSession: z.string().max(100).optional() }),
+    result: sent,
+  },
+  inbox: {
+    scope: "read",
+    params: z.strictObject({
+      workspace,
+      unread: z.boolean().optional(),
+      markRead: z.boolean().optional(),
+      limit: limit.optional(),
+    }),
+    result: z.object({ messages: z.array(message) }),
+  },
+  status: {
+    scope: "read",
+    params: z.strictObject({ workspace, id: idPart }),
+    result: z.object({
+      id: recordId,
+      to: z.string(),
+      receipts: z.array(
+        z.object({ state: deliveryState, at: isoTime, by: z.string().nullable(), detail: z.string().nullable() }),
+      ),
+    }),
+  },
+});
+
+export type MessageEvent = z.infer<typeof events.message>;
+export type Message = z.infer<typeof message>;
+export type DeliveryState = z.infer<typeof deliveryState>;

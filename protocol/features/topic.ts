@@ -1,0 +1,41 @@
+/** Topics: named rooms of a workspace. Everyone can list and join them; the broker sees an opaque label. */
+import { z } from "zod";
+import { done, isoTime, limit, methods, workspace } from "../method.ts";
+import { name } from "../schema.ts";
+import { message, sendOptions, sent } from "./message.ts";
+
+export const events = {
+  "topic.create": z.object({ kind: z.literal("topic.create"), name }),
+  "topic.join": z.object({ kind: z.literal("topic.join"), name }),
+  "topic.leave": z.object({ kind: z.literal("topic.leave"), name }),
+};
+
+/** As typed: with or without the #. */
+const topicName = z.string().min(1).max(100);
+const one = z.strictObject({ workspace, topic: topicName });
+
+export const topic = z.object({
+  name,
+  workspace: z.string(),
+  joined: z.boolean(),
+  unread: z.int(),
+  mentions: z.int(),
+  createdBy: z.string(),
+  lastMessageAt: isoTime.nullable(),
+});
+
+export const topicMethods = methods({
+  create: { scope: "write", params: one, result: topic },
+  list: { scope: "read", params: z.strictObject({ workspace }), result: z.object({ topics: z.array(topic) }) },
+  join: { scope: "write", params: one, result: topic },
+  leave: { scope: "write", params: one, result: topic },
+  send: { scope: "write", params: z.strictObject({ ...sendOptions, topic: topicName }), result: sent },
+  history: {
+    scope: "read",
+    params: one.extend({ limit: limit.optional(), markRead: z.boolean().optional() }),
+    result: z.object({ messages: z.array(message) }),
+  },
+  tail: { scope: "read", params: one, result: done, event: message },
+});
+
+export type Topic = z.infer<typeof topic>;

@@ -1,0 +1,75 @@
+/** Workspaces and the doors into them. */
+import { z } from "zod";
+import { isoTime, methods, workspace } from "../method.ts";
+import { id, inviteCode, name, role } from "../schema.ts";
+
+export const events = {
+  "workspace.profile": z.object({ kind: z.literal("workspace.profile"), name }),
+};
+
+export const linkState = z.enum(["online", "connecting", "offline"]);
+
+const listed = z.object({
+  id,
+  slug: z.string(),
+  /** Null for one that lives on this machine only. */
+  broker: z.string().nullable(),
+  role: role.nullable(),
+  link: linkState,
+  members: z.int(),
+  unread: z.int(),
+  /** The one that writes go to. */
+  used: z.boolean(),
+});
+
+export const workspaceMethods = methods({
+  list: { scope: "read", params: z.strictObject({}), result: z.object({ workspaces: z.array(listed) }) },
+  create: {
+    scope: "write",
+    params: z.strictObject({ name: z.string().min(1).max(100) }),
+    result: z.object({ id, slug: z.string(), broker: z.string().nullable() }),
+  },
+  use: { scope: "write", params: z.strictObject({ workspace: z.string().min(1) }), result: listed },
+  info: {
+    scope: "read",
+    params: z.strictObject({ workspace }),
+    result: listed.extend({
+      owner: z.string().nullable(),
+      epoch: z.int(),
+      chain: z.object({ height: z.int(), hash: z.string() }).nullable(),
+      cursor: z.int(),
+      outbox: z.int(),
+      /** Why it can't be used to the full at the moment. */
+      note: z.string().nullable(),
+    }),
+  },
+  leave: { scope: "admin", params: z.strictObject({ workspace: z.string().min(1) }), result: z.object({ id, slug: z.string() }) },
+});
+
+export const inviteMethods = methods({
+  create: {
+    scope: "admin",
+    params: z.strictObject({
+      workspace,
+      role: role.exclude(["owner"]).optional(),
+      uses: z.int().min(1).max(10_000).optional(),
+      /** Milliseconds from now; 7 days without it. */
+      expiresInMs: z.int().min(1).max(365 * 86_400_000).optional(),
+    }),
+    result: z.object({ url: z.string(), code: inviteCode, role, expiresAt: isoTime, uses: z.int() }),
+  },
+  accept: {
+    scope: "admin",
+    params: z.strictObject({ url: z.string().min(1).max(2000), waitMs: z.int().min(1).max(3_600_000).optional() }),
+    result: z.object({
+      id,
+      slug: z.string(),
+      member: z.object({ id, name: z.string(), role }),
+      /** True while no member who is online has handed over the key yet. */
+      waiting: z.boolean(),
+    }),
+  },
+});
+
+export type LinkState = z.infer<typeof linkState>;
+export type ListedWorkspace = z.infer<typeof listed>;

@@ -1,0 +1,189 @@
+/**
+ * Frames between a daemon and a broker. Control frames are text; a record travels in a binary frame,
+ * `u16 length ‖ outer JSON ‖ record`, so the broker forwards the record's bytes without touching them.
+ */
+import { z } from "zod";
+import { concat, fromBase64url, readU16, toBase64url, u16, u32, utf8 } from "./bytes.ts";
+import { MeshError } from "./errors.ts";
+import { signatureInput } from "./hash.ts";
+import { strictJson } from "./json.ts";
+import { LIMITS } from "./limits.ts";
+import { bytes, chainHead, count, id, inviteCode, label, recordId, time } from "./schema.ts";
+
+const request = z.int().min(1);
+const labels = z.array(label).max(LIMITS.labels);
+
+/** The first frame of a connection, from the broker. */
+export const challenge = z.strictObject({ type: z.literal("challenge"), protocol: count, nonce: bytes });
+
+/** Who connects, to which workspace, and how far it has read. Signed by the device; by the invite key too, to join. */
+export const hello = z.strictObject({
+  type: z.literal("hello"),
+  protocol: count,
+  workspace: id,
+  member: id,
+  /** The device's public key. */
+  key: bytes,
+  /** The log that the cursor belongs to; null before the first. */
+  logId: id.nullable(),
+  cursor: count,
+  labels,
+  signature: bytes,
+  invite: z.strictObject({ code: inviteCode, signature: bytes }).optional(),
+});
+
+export const helloAck = z.strictObject({
+  type: z.literal("hello_ack"),
+  /** What the connection may do: speak as a member, send its join, or send the genesis of a workspace unknown here. */
+  standing: z.enum(["member", "joining", "founding"]),
+  logId: id,
+  /** The log's newest sequence, 0 for an empty one. */
+  head: count,
+  chain: chainHead.nullable(),
+  heartbeatMs: z.int().min(1),
+});
+
+export const ack = z.strictObject({ type: z.literal("ack"), id: recordId, seq: count, at: time });
+
+/** Gives back flow credit; means nothing else. */
+export const received = z.strictObject({ type: z.literal("received"), records: count, bytes: count });
+
+export const subscribe = z.strictObject({ type: z.literal("subscribe"), request, labels });
+export const unsubscribe = z.strictObject({ type: z.literal("unsubscribe"), labels });
+/** Records above `head` will be pushed; earlier ones, down to `floor`, come by `read`. */
+export const subscribed = z.strictObject({ type: z.literal("subscribed"), request, head: count, floor: count });
+
+/** History of one label, newest first, below the sequence `before`. */
+export const read = z.strictObject({
+  type: z.literal("read"),
+  request,
+  label,
+  before: count,
+  limit: z.int().min(1).max(LIMITS.page),
+});
+/** Closes a `read`, after its `item` frames. */
+export const page = z.strictObject({ type: z.literal("page"), request, more: z.boolean() });
+
+/** A device's sealed face. `counter` rises with each; a `sealed` of "" says goodbye. */
+export const presence = z.strictObject({
+  type: z.literal("presence"),
+  member: id,
+  dev: id,
+  counter: z.int().min(1),
+  epoch: count,
+  sealed: bytes.max(2 * LIMITS.presence),
+  signature: bytes,
+});
+/** From the broker: the device's lease ran out. */
+export const absent = z.strictObject({ type: z.literal("absent"), dev: id, lastSeen: time });
+
+/** Nothing below `through` is missing on this connection. */
+export const heartbeat = z.strictObject({ type: z.literal("heartbeat"), through: count });
+
+/** `id` is a refused record's, `request` a refused request's. `retryAfterMs` is set where waiting helps. */
+export const error = z.strictObject({
+  type: z.literal("error"),
+  code: z.string(),
+  message: z.string(),
+  hint: z.string(),
+  retry: z.boolean(),
+  retryAfterMs: count.optional(),
+  id: recordId.optional(),
+  request: request.optional(),
+});
+
+/** Outer JSON of binary frames. */
+export const send = z.strictObject({ type: z.literal("send") });
+export const push = z.strictObject({ type: z.literal("push"), seq: count, at: time, through: count });
+export const item = z.strictObject({ type: z.literal("item"), request, seq: count, at: time });
+
+export const fromDevice = z.discriminatedUnion("type", [hello, received, subscribe, unsubscribe, read, presence]);
+export const fromBroker = z.discriminatedUnion("type", [
+  challenge,
+  helloAck,
+  ack,
+  subscribed,
+  page,
+  presence,
+  absent,
+  heartbeat,
+  error,
+]);
+export const outer = z.discriminatedUnion("type", [send, push, item]);
+
+export type Hello = z.infer<typeof hello>;
+export type HelloAck = z.infer<typeof helloAck>;
+export type Presence = z.infer<typeof presence>;
+export type ErrorFrame = z.infer<typeof error>;
+export type FromDevice = z.infer<typeof fromDevice>;
+export type FromBroker = z.infer<typeof fromBroker>;
+export type Outer = z.infer<typeof outer>;
+
+const outerJson = strictJson<Outer>(outer, "bad_frame", "frame");
+const deviceJson = strictJson<FromDevice>(fromDevice, "bad_frame", "frame");
+const brokerJson = strictJson<FromBroker>(fromBroker, "bad_frame", "frame");
+
+/** A control frame's text. Our own values are typed, so only what arrives is checked. */
+export function encodeFrame(frame: FromDevice | FromBroker): string {
+  return JSON.stringify(frame);
+}
+
+export function decodeFromDevice(text: string): FromDevice {
+  return deviceJson.decode(utf8(text));
+}
+
+export function decodeFromBroker(text: string): FromBroker {
+  return brokerJson.decode(utf8(text));
+}
+
+export function encodeRecordFrame(head: Outer, record: Uint8Array): Uint8Array {
+  const json = utf8(JSON.stringify(head));
+  return concat(u16(json.length), json, record);
+}
+
+/** @throws MeshError bad_frame */
+export function decodeRecordFrame(frame: Uint8Array): { outer: Outer; record: Uint8Array } {
+  const end = frame.length < 2 ? Number.POSITIVE_INFINITY : 2 + readU16(frame);
+  if (end > frame.length) throw new MeshError("bad_frame", "The frame is cut short.", "Update claudemesh on both sides.");
+  return { outer: outerJson.decode(frame.subarray(2, end)), record: frame.subarray(end) };
+}
+
+/** What device (and invite key) sign in a hello: bound to this broker and this challenge, so it can't be replayed or relayed. */
+export function helloInput(origin: string, nonce: string, frame: Omit<Hello, "signature" | "invite" | "type">): Uint8Array {
+  return signatureInput(
+    "hello",
+    u32(frame.protocol),
+    utf8(origin),
+    fromBase64url(nonce),
+    fromBase64url(frame.workspace),
+    fromBase64url(frame.member),
+    fromBase64url(frame.key),
+    utf8(frame.logId ?? ""),
+    utf8(String(frame.cursor)),
+    ...frame.labels.map(utf8),
+  );
+}
+
+/** What a device signs in its presence. */
+export function presenceInput(workspace: string, frame: Omit<Presence, "signature" | "type">): Uint8Array {
+  return signatureInput(
+    "presence",
+    fromBase64url(workspace),
+    fromBase64url(frame.member),
+    fromBase64url(frame.dev),
+    u32(frame.counter),
+    u32(frame.epoch),
+    fromBase64url(frame.sealed),
+  );
+}
+
+/** A broker's address as both sides sign it: http(s) scheme, host, port; ws and http are one thing here. @throws MeshError bad_data */
+export function brokerOrigin(url: string): string {
+  const http = url.replace(/^ws/i, "http");
+  if (URL.canParse(http) && /^https?:$/.test(new URL(http).protocol)) return new URL(http).origin;
+  throw new MeshError("bad_data", `"${url}" is not a broker's address.`, "Give it as http(s)://host:port or ws(s)://host:port.");
+}
+
+export function newNonce(random: (length: number) => Uint8Array): string {
+  return toBase64url(random(32));
+}

@@ -1,0 +1,36 @@
+/** `https://BROKER/i/CODE#FRAGMENT`. The fragment (16-byte secret, first 16 bytes of the chain head) never reaches a server. */
+import { concat, fromBase64url, toBase64url } from "./bytes.ts";
+import { MeshError } from "./errors.ts";
+import { brokerOrigin } from "./frames.ts";
+import { INVITE_CODE_PATTERN } from "./ids.ts";
+
+export type InviteLink = {
+  /** Origin of the broker, http(s). */
+  broker: string;
+  code: string;
+  secret: Uint8Array;
+  /** First 16 bytes of the chain's head when the link was made: the joiner refuses a chain without it. */
+  head: Uint8Array;
+};
+
+export function encodeInviteLink(link: InviteLink): string {
+  return `${link.broker}/i/${link.code}#${toBase64url(concat(link.secret, link.head))}`;
+}
+
+/** @throws MeshError invite_malformed */
+export function decodeInviteLink(text: string): InviteLink {
+  const malformed = (why: string) =>
+    new MeshError("invite_malformed", `This is not a whole invite link: ${why}.`, "Copy the link again, to its last character.");
+  if (!URL.canParse(text)) throw malformed("it is not a URL");
+  const url = new URL(text);
+  const code = url.pathname.match(/^\/i\/([^/]+)$/)?.[1];
+  if (!/^https?:$/.test(url.protocol) || !code || !INVITE_CODE_PATTERN.test(code)) throw malformed("it has no invite code");
+  let fragment: Uint8Array;
+  try {
+    fragment = fromBase64url(url.hash.slice(1));
+  } catch {
+    throw malformed("the part behind # is damaged");
+  }
+  if (fragment.length !== 32) throw malformed("the part behind # is missing or cut");
+  return { broker: brokerOrigin(url.origin), code, secret: fragment.subarray(0, 16), head: fragment.subarray(16) };
+}

@@ -1,0 +1,42 @@
+/** Strict JSON: one text for one value. A peer that writes the same value in another way is refused. */
+import type { z } from "zod";
+import { fromUtf8, utf8 } from "./bytes.ts";
+import { type ErrorCode, MeshError } from "./errors.ts";
+
+export type StrictJson<T> = { encode(value: T): Uint8Array; decode(bytes: Uint8Array): T };
+
+/**
+ * The schema's key order is the canonical order, no whitespace: `encode(decode(x))` is `x` or `decode` throws `code`.
+ * Schemas hold strings, integers, booleans, null, arrays, strict objects; no floats, whose text forms differ.
+ */
+export function strictJson<T>(schema: z.ZodType<T>, code: ErrorCode, what: string): StrictJson<T> {
+  const refuse = (why: string) => new MeshError(code, `The ${what} is malformed: ${why}.`, "Update claudemesh on both sides.");
+  const encode = (value: T) => {
+    const checked = schema.safeParse(value);
+    if (!checked.success) throw refuse(firstIssue(checked.error));
+    return JSON.stringify(checked.data);
+  };
+  return {
+    encode: (value) => utf8(encode(value)),
+    decode(bytes) {
+      const text = fromUtf8(bytes);
+      const parsed = schema.safeParse(parseJson(text, refuse));
+      if (!parsed.success) throw refuse(firstIssue(parsed.error));
+      if (JSON.stringify(parsed.data) !== text) throw refuse("it is not in canonical form");
+      return parsed.data;
+    },
+  };
+}
+
+function parseJson(text: string, refuse: (why: string) => MeshError): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw refuse("it is not JSON");
+  }
+}
+
+export function firstIssue(error: z.ZodError): string {
+  const issue = error.issues[0];
+  return issue ? `${issue.path.join(".") || "value"}: ${issue.message}` : "unknown reason";
+}

@@ -1,0 +1,78 @@
+/** What the parts ask of the world. Only files under an `adapters/` folder meet these with the real thing. */
+
+export type Clock = {
+  /** Wall time in ms since the Unix epoch; may carry a fraction. */
+  now(): number;
+};
+
+export type Timers = {
+  /** Runs once after `ms`; the answer cancels it. */
+  after(ms: number, run: () => void): () => void;
+};
+
+export type Random = (length: number) => Uint8Array;
+
+/** Ed25519 and X25519 on raw 32-byte keys. Asynchronous, because a browser's are. */
+export type Curves = {
+  /** Public half of an Ed25519 seed. */
+  signingPublicKey(seed: Uint8Array): Promise<Uint8Array>;
+  sign(seed: Uint8Array, message: Uint8Array): Promise<Uint8Array>;
+  verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): Promise<boolean>;
+  /** Public half of an X25519 secret. */
+  sealingPublicKey(secret: Uint8Array): Promise<Uint8Array>;
+  /** RFC 7748 shared secret. @throws MeshError bad_key when the result is all zero */
+  agree(secret: Uint8Array, publicKey: Uint8Array): Promise<Uint8Array>;
+};
+
+/** One WebSocket, already open. */
+export type Socket = {
+  send(data: string | Uint8Array): void;
+  /** Several frames in one write. */
+  sendAll(frames: readonly (string | Uint8Array)[]): void;
+  close(code: number, reason: string): void;
+  /** Bytes accepted but not yet handed to the kernel. */
+  buffered(): number;
+  /** Set once; `close` is called exactly once. */
+  listen(handlers: { message(data: string | Uint8Array): void; close(): void }): void;
+};
+
+/** Opens a WebSocket. @throws MeshError offline */
+export type Dial = (url: string) => Promise<Socket>;
+
+/** GET of a small JSON document. @throws MeshError offline */
+export type FetchJson = (url: string) => Promise<{ status: number; body: unknown }>;
+
+export type SqlValue = string | number | bigint | Uint8Array | null;
+export type SqlRow = Record<string, SqlValue>;
+
+export type Statement = {
+  run(...values: SqlValue[]): { changes: number };
+  get(...values: SqlValue[]): SqlRow | undefined;
+  all(...values: SqlValue[]): SqlRow[];
+};
+
+/** A synchronous SQL database, commits durable when `transaction` returns. Statements are prepared once per text. */
+export type Database = {
+  exec(sql: string): void;
+  sql(text: string): Statement;
+  /** All or nothing; nested calls join the outer one. */
+  transaction<T>(run: () => T): T;
+  close(): void;
+};
+
+export type Migration = { name: string; sql: string };
+
+/** Secrets at rest. `get` answers null where nothing was kept. */
+export type Keychain = {
+  get(name: string): Uint8Array | null;
+  set(name: string, secret: Uint8Array): void;
+  remove(name: string): void;
+};
+
+/** Structured log. Fields carry no user data: ids, codes, counts, times. */
+export type Log = {
+  debug(fields: Record<string, unknown>, message: string): void;
+  info(fields: Record<string, unknown>, message: string): void;
+  warn(fields: Record<string, unknown>, message: string): void;
+  error(fields: Record<string, unknown>, message: string): void;
+};

@@ -1,0 +1,77 @@
+/**
+ * A record: `u16 header length ‖ header JSON ‖ 64-byte signature ‖ body`, kept and forwarded verbatim.
+ * The signature covers workspace, header bytes and SHA-256(body), so a header still verifies after its body is gone.
+ */
+import { z } from "zod";
+import { concat, fromBase64url, readU16, u16 } from "./bytes.ts";
+import { MeshError } from "./errors.ts";
+import { sha256, signatureInput } from "./hash.ts";
+import { strictJson } from "./json.ts";
+import { LIMITS } from "./limits.ts";
+import { chainHead, count, id, label, recordId } from "./schema.ts";
+
+export const SIGNATURE_BYTES = 64;
+
+export const header = z.strictObject({
+  id: recordId,
+  /** The member who says it. */
+  from: id,
+  /** The device that signed. */
+  dev: id,
+  to: label,
+  /** This device's running number of appends on this label, from 1. */
+  n: z.int().min(1),
+  /** Epoch of the workspace key in force when it was sealed. */
+  epoch: count,
+  /** The sender's chain head; for a chain entry the entry before it. Null in a genesis. */
+  head: chainHead.nullable(),
+  /** How the body is sealed: under a label's key, under a pair's key, or not (chain entries). */
+  alg: z.enum(["label", "pair", "none"]),
+  /** Which key: seed numbers "sender.receiver" for a pair, else empty. */
+  kid: z.string().regex(/^([0-9]{1,9}\.[0-9]{1,9})?$/),
+});
+
+export type Header = z.infer<typeof header>;
+
+/** A decoded record; `bytes` is what came over the wire and what is kept. */
+export type SealedRecord = {
+  header: Header;
+  headerBytes: Uint8Array;
+  signature: Uint8Array;
+  body: Uint8Array;
+  bytes: Uint8Array;
+};
+
+const headerJson = strictJson(header, "bad_record", "record header");
+
+export function encodeHeader(value: Header): Uint8Array {
+  return headerJson.encode(value);
+}
+
+export function encodeRecord(headerBytes: Uint8Array, signature: Uint8Array, body: Uint8Array): Uint8Array {
+  return concat(u16(headerBytes.length), headerBytes, signature, body);
+}
+
+/** @throws MeshError bad_record, too_large */
+export function decodeRecord(bytes: Uint8Array): SealedRecord {
+  if (bytes.length > LIMITS.record) {
+    throw new MeshError("too_large", `A record of ${bytes.length} bytes is over the limit of ${LIMITS.record}.`, "Send less at once.");
+  }
+  const bodyStart = bytes.length < 2 ? Number.POSITIVE_INFINITY : 2 + readU16(bytes) + SIGNATURE_BYTES;
+  if (bodyStart > bytes.length || bodyStart > 2 + LIMITS.header + SIGNATURE_BYTES) {
+    throw new MeshError("bad_record", "The record's header length is wrong.", "Update claudemesh on both sides.");
+  }
+  const headerBytes = bytes.subarray(2, bodyStart - SIGNATURE_BYTES);
+  return {
+    header: headerJson.decode(headerBytes),
+    headerBytes,
+    signature: bytes.subarray(bodyStart - SIGNATURE_BYTES, bodyStart),
+    body: bytes.subarray(bodyStart),
+    bytes,
+  };
+}
+
+/** What a record's signature covers. */
+export function recordSignatureInput(workspace: string, headerBytes: Uint8Array, body: Uint8Array): Uint8Array {
+  return signatureInput("record", fromBase64url(workspace), headerBytes, sha256(body));
+}
