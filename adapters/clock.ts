@@ -11,6 +11,9 @@ export const systemTimers: Timers = {
     const timer = setTimeout(run, ms);
     return () => clearTimeout(timer);
   },
+  soon(run) {
+    setImmediate(run);
+  },
 };
 
 export const systemRandom: Random = (length) => new Uint8Array(randomBytes(length));

@@ -10,6 +10,15 @@ import type { Database, Migration, SqlRow, SqlValue, Statement } from "#protocol
  */
 export function openSqlite(path: string, migrations: readonly Migration[]): Database {
   const sqlite = new Sqlite(path);
+  try {
+    return setUp(sqlite, migrations);
+  } catch (error) {
+    sqlite.close();
+    throw error;
+  }
+}
+
+function setUp(sqlite: Sqlite.Database, migrations: readonly Migration[]): Database {
   sqlite.pragma("journal_mode = WAL");
   sqlite.pragma("synchronous = FULL");
   sqlite.pragma("busy_timeout = 5000");
@@ -46,6 +55,7 @@ function prepare(sqlite: Sqlite.Database, text: string): Statement {
     run: (...values) => ({ changes: statement.run(...values).changes }),
     get: (...values) => statement.get(...values),
     all: (...values) => statement.all(...values),
+    each: (...values) => statement.iterate(...values),
   };
 }
 

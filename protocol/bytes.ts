@@ -51,6 +51,11 @@ export function u32(value: number): Uint8Array {
   return Uint8Array.of(value >>> 24, (value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff);
 }
 
+/** For numbers that may outgrow 32 bits: up to 2^53 - 1. */
+export function u64(value: number): Uint8Array {
+  return concat(u32(Math.floor(value / 2 ** 32)), u32(value % 2 ** 32));
+}
+
 export function readU16(bytes: Uint8Array, offset = 0): number {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint16(offset);
 }

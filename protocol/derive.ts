@@ -1,5 +1,5 @@
 /** Every key that is derived, in one place. What is random instead: root, seed, device key, workspace key, invite secret. */
-import { fromBase64url, toBase64url, u32, utf8 } from "./bytes.ts";
+import { fromBase64url, toBase64url, u32, u64, utf8 } from "./bytes.ts";
 import { deriveKey, hmacSha256, sha256 } from "./hash.ts";
 import { hsalsa20 } from "./hsalsa20.ts";
 import { NAME_PATTERN } from "./ids.ts";
@@ -55,7 +55,7 @@ export function previousWrapKey(workspaceKey: Uint8Array, workspace: string, epo
 }
 
 export function presenceKey(workspaceKey: Uint8Array, device: string, counter: number): Uint8Array {
-  return deriveKey(workspaceKey, "presence", [fromBase64url(device), u32(counter)]);
+  return deriveKey(workspaceKey, "presence", [fromBase64url(device), u64(counter)]);
 }
 
 /** Ed25519 seed of the key that an invite's secret stands for. */

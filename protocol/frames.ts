@@ -3,7 +3,7 @@
  * `u16 length ‖ outer JSON ‖ record`, so the broker forwards the record's bytes without touching them.
  */
 import { z } from "zod";
-import { concat, fromBase64url, readU16, toBase64url, u16, u32, utf8 } from "./bytes.ts";
+import { concat, fromBase64url, readU16, toBase64url, u16, utf8 } from "./bytes.ts";
 import { MeshError } from "./errors.ts";
 import { signatureInput } from "./hash.ts";
 import { strictJson } from "./json.ts";
@@ -20,6 +20,8 @@ export const challenge = z.strictObject({ type: z.literal("challenge"), protocol
 export const hello = z.strictObject({
   type: z.literal("hello"),
   protocol: count,
+  /** The broker meant, as the device knows it. */
+  origin: z.string().max(300),
   workspace: id,
   member: id,
   /** The device's public key. */
@@ -149,11 +151,11 @@ export function decodeRecordFrame(frame: Uint8Array): { outer: Outer; record: Ui
 }
 
 /** What device (and invite key) sign in a hello: bound to this broker and this challenge, so it can't be replayed or relayed. */
-export function helloInput(origin: string, nonce: string, frame: Omit<Hello, "signature" | "invite" | "type">): Uint8Array {
+export function helloInput(nonce: string, frame: Omit<Hello, "signature" | "invite" | "type">): Uint8Array {
   return signatureInput(
     "hello",
-    u32(frame.protocol),
-    utf8(origin),
+    utf8(String(frame.protocol)),
+    utf8(frame.origin),
     fromBase64url(nonce),
     fromBase64url(frame.workspace),
     fromBase64url(frame.member),
@@ -171,8 +173,8 @@ export function presenceInput(workspace: string, frame: Omit<Presence, "signatur
     fromBase64url(workspace),
     fromBase64url(frame.member),
     fromBase64url(frame.dev),
-    u32(frame.counter),
-    u32(frame.epoch),
+    utf8(String(frame.counter)),
+    utf8(String(frame.epoch)),
     fromBase64url(frame.sealed),
   );
 }

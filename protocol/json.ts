@@ -19,13 +19,21 @@ export function strictJson<T>(schema: z.ZodType<T>, code: ErrorCode, what: strin
   return {
     encode: (value) => utf8(encode(value)),
     decode(bytes) {
-      const text = fromUtf8(bytes);
+      const text = textOf(bytes, refuse);
       const parsed = schema.safeParse(parseJson(text, refuse));
       if (!parsed.success) throw refuse(firstIssue(parsed.error));
       if (JSON.stringify(parsed.data) !== text) throw refuse("it is not in canonical form");
       return parsed.data;
     },
   };
+}
+
+function textOf(bytes: Uint8Array, refuse: (why: string) => MeshError): string {
+  try {
+    return fromUtf8(bytes);
+  } catch {
+    throw refuse("it is not UTF-8");
+  }
 }
 
 function parseJson(text: string, refuse: (why: string) => MeshError): unknown {

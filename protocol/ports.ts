@@ -8,6 +8,8 @@ export type Clock = {
 export type Timers = {
   /** Runs once after `ms`; the answer cancels it. */
   after(ms: number, run: () => void): () => void;
+  /** Runs once this turn of the event loop has taken in what has already arrived. */
+  soon(run: () => void): void;
 };
 
 export type Random = (length: number) => Uint8Array;
@@ -27,7 +29,7 @@ export type Curves = {
 /** One WebSocket, already open. */
 export type Socket = {
   send(data: string | Uint8Array): void;
-  /** Several frames in one write. */
+  /** Several frames in one write to the kernel. */
   sendAll(frames: readonly (string | Uint8Array)[]): void;
   close(code: number, reason: string): void;
   /** Bytes accepted but not yet handed to the kernel. */
@@ -49,6 +51,8 @@ export type Statement = {
   run(...values: SqlValue[]): { changes: number };
   get(...values: SqlValue[]): SqlRow | undefined;
   all(...values: SqlValue[]): SqlRow[];
+  /** Row by row; end the loop before the next statement. */
+  each(...values: SqlValue[]): Iterable<SqlRow>;
 };
 
 /** A synchronous SQL database, commits durable when `transaction` returns. Statements are prepared once per text. */

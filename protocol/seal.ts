@@ -23,6 +23,7 @@ export function sealBody(recordKey: Uint8Array, json: Uint8Array, random: Random
 /** @throws MeshError bad_seal when key, commitment, tag or padding don't fit */
 export function openBody(recordKey: Uint8Array, body: Uint8Array): Uint8Array {
   const nonceEnd = COMMITMENT_BYTES + NONCE_BYTES;
+  if (body.length < nonceEnd) throw badSeal("it is cut short");
   if (!equalBytes(body.subarray(0, COMMITMENT_BYTES), commitmentOf(recordKey))) {
     throw badSeal("it was sealed under another key");
   }

@@ -102,8 +102,7 @@ async function admitDevice(at: Case, state: ChainState, entry: Entry<"device">):
   const member = activeMember(state, at.record.header.from);
   if (!member) throw notAllowed("only a member adds devices");
   const device = await certifiedDevice(at, member.root, entry.device);
-  if (state.devices.has(device.id)) throw invalid("the device is in the workspace already");
-  return { ...state, devices: new Map(state.devices).set(device.id, device) };
+  return { ...state, devices: withDevice(state, device) };
 }
 
 async function admitInvite(at: Case, state: ChainState, entry: Entry<"invite">): Promise<ChainState> {
@@ -129,7 +128,6 @@ async function admitJoin(at: Case, state: ChainState, entry: Entry<"join">): Pro
   if (!(await at.curves.verify(invite.key, proof, fromBase64url(entry.proof)))) {
     throw refusedInvite("invite_bad_signature", "The invite's secret doesn't fit its key.");
   }
-  const known = state.devices.get(device.id);
   const member = {
     id: user,
     role: invite.role,
@@ -143,7 +141,7 @@ async function admitJoin(at: Case, state: ChainState, entry: Entry<"join">): Pro
   return {
     ...state,
     members: new Map(state.members).set(user, member),
-    devices: new Map(state.devices).set(device.id, { ...device, spans: [...(known?.spans ?? []), ...device.spans] }),
+    devices: withDevice(state, device),
     invites: new Map(state.invites).set(invite.code, { ...invite, used: invite.used + 1 }),
   };
 }
@@ -222,6 +220,14 @@ async function certifiedDevice(at: Case, root: Uint8Array, device: Newcomer["dev
   }
   await requireRecordSignature(at, key);
   return { id: dev, key, member: from, spans: [{ from: at.sequence, until: FOREVER }] };
+}
+
+/** A device comes, or comes back after it left. What it said before stays its member's, so it never changes hands. */
+function withDevice(state: ChainState, device: Device): ReadonlyMap<string, Device> {
+  const known = state.devices.get(device.id);
+  if (known && known.member !== device.member) throw invalid("the device is another member's");
+  if (known?.spans.some((span) => span.until === FOREVER)) throw invalid("the device is in the workspace already");
+  return new Map(state.devices).set(device.id, { ...device, spans: [...(known?.spans ?? []), ...device.spans] });
 }
 
 async function requireRecordSignature({ curves, workspace, record }: Case, key: Uint8Array): Promise<void> {

@@ -1,0 +1,29 @@
+/** A ws WebSocket as the socket port; the same for the broker's end and the daemon's. */
+import type { Duplex } from "node:stream";
+import type { WebSocket } from "ws";
+import type { Socket } from "#protocol/ports.ts";
+
+/** `stream` is the connection under the WebSocket. */
+export function socketOf(ws: WebSocket, stream: Duplex): Socket {
+  const send = (data: string | Uint8Array) => {
+    if (ws.readyState === ws.OPEN) ws.send(data);
+  };
+  return {
+    send,
+    sendAll(frames) {
+      // ws writes each frame by itself; under a cork they leave in one system call.
+      stream.cork();
+      for (const frame of frames) send(frame);
+      stream.uncork();
+    },
+    close: (code, reason) => ws.close(code, reason),
+    buffered: () => ws.bufferedAmount,
+    listen(handlers) {
+      ws.on("message", (data, isBinary) => {
+        if (Buffer.isBuffer(data)) handlers.message(isBinary ? data : data.toString("utf8"));
+      });
+      ws.on("error", () => ws.terminate());
+      ws.on("close", () => handlers.close());
+    },
+  };
+}

@@ -1,0 +1,145 @@
+/** The store in one SQLite file for all workspaces: one commit carries a batch, whosever records are in it. */
+import { openSqlite } from "#adapters/sqlite.ts";
+import { CHAIN } from "#protocol/ids.ts";
+import { MeshError } from "#protocol/errors.ts";
+import type { Database, Migration, SqlRow } from "#protocol/ports.ts";
+import type { Commit, LogRecord, Store } from "../store/store.ts";
+
+const MIGRATIONS: readonly Migration[] = [
+  {
+    name: "0001-log",
+    sql: `
+      CREATE TABLE workspaces (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, log_id TEXT NOT NULL) STRICT;
+      CREATE TABLE records (
+        workspace INTEGER NOT NULL REFERENCES workspaces,
+        seq INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        sender TEXT NOT NULL,
+        id TEXT NOT NULL,
+        label TEXT NOT NULL,
+        bytes BLOB NOT NULL
+      ) STRICT;
+      CREATE UNIQUE INDEX records_by_seq ON records (workspace, seq);
+      CREATE UNIQUE INDEX records_by_id ON records (workspace, sender, id);
+      CREATE INDEX records_by_label ON records (workspace, label, seq);
+      CREATE TABLE invites (code TEXT PRIMARY KEY, workspace INTEGER NOT NULL REFERENCES workspaces) STRICT;
+    `,
+  },
+];
+
+/** `path` may be ":memory:". */
+export function openSqliteStore(path: string): Store {
+  const database = openSqlite(path, MIGRATIONS);
+  const numbers = new Map<string, number>();
+
+  const numberOf = (workspace: string): number => {
+    const known = numbers.get(workspace);
+    if (known !== undefined) return known;
+    const row = database.sql("SELECT number FROM workspaces WHERE id = ?").get(workspace);
+    if (!row) return 0;
+    numbers.set(workspace, Number(row.number));
+    return Number(row.number);
+  };
+
+  return {
+    async workspace(id) {
+      const row = database.sql("SELECT number, log_id FROM workspaces WHERE id = ?").get(id);
+      if (!row) return null;
+      const head = database.sql("SELECT max(seq) AS head FROM records WHERE workspace = ?").get(Number(row.number));
+      return { logId: String(row.log_id), head: Number(head?.head ?? 0) };
+    },
+
+    async chain(workspace) {
+      return database
+        .sql("SELECT seq, at, bytes FROM records WHERE workspace = ? AND label = ? ORDER BY seq")
+        .all(numberOf(workspace), CHAIN)
+        .map(logRecord);
+    },
+
+    async places(keys) {
+      const find = database.sql("SELECT seq, at FROM records WHERE workspace = ? AND sender = ? AND id = ?");
+      return keys.map(({ workspace, sender, id }) => {
+        const row = find.get(numberOf(workspace), sender, id);
+        return row ? { seq: Number(row.seq), at: Number(row.at) } : null;
+      });
+    },
+
+    async commit(commit) {
+      try {
+        database.transaction(() => write(database, numberOf, commit));
+      } catch (error) {
+        if (!isFull(error)) throw error;
+        // The rollback took new workspaces' numbers with it.
+        numbers.clear();
+        throw new MeshError("storage_full", "The broker's disk is full.", "It is tried again; tell whoever runs the broker.");
+      }
+    },
+
+    async select(workspace, { after, labels, sender, maxRecords, maxBytes }) {
+      const number = numberOf(workspace);
+      const head = database.sql("SELECT max(seq) AS head FROM records WHERE workspace = ?").get(number);
+      const rows = database
+        .sql(
+          `SELECT seq, at, bytes FROM records
+           WHERE workspace = ? AND seq > ? AND (label IN (SELECT value FROM json_each(?)) OR sender = ?)
+           ORDER BY seq LIMIT ?`,
+        )
+        .each(number, after, JSON.stringify(labels), sender, maxRecords);
+      const records: LogRecord[] = [];
+      let size = 0;
+      for (const row of rows) {
+        const record = logRecord(row);
+        records.push(record);
+        size += record.bytes.length;
+        if (size >= maxBytes) break;
+      }
+      const last = records.at(-1);
+      const full = last !== undefined && (records.length === maxRecords || size >= maxBytes);
+      return { records, through: full ? last.seq : Math.max(after, Number(head?.head ?? 0)) };
+    },
+
+    async history(workspace, label, before, limit) {
+      return database
+        .sql(
+          "SELECT seq, at, bytes FROM records WHERE workspace = ? AND label = ? AND seq < ? ORDER BY seq DESC LIMIT ?",
+        )
+        .all(numberOf(workspace), label, before, limit)
+        .map(logRecord);
+    },
+
+    async inviteWorkspace(code) {
+      const row = database
+        .sql("SELECT w.id FROM invites i JOIN workspaces w ON w.number = i.workspace WHERE i.code = ?")
+        .get(code);
+      return row ? String(row.id) : null;
+    },
+
+    async close() {
+      database.close();
+    },
+  };
+}
+
+function write(database: Database, numberOf: (workspace: string) => number, commit: Commit): void {
+  for (const { id, logId } of commit.workspaces) {
+    database.sql("INSERT INTO workspaces (id, log_id) VALUES (?, ?)").run(id, logId);
+  }
+  const insert = database.sql(
+    "INSERT INTO records (workspace, seq, at, sender, id, label, bytes) VALUES (?, ?, ?, ?, ?, ?, ?)",
+  );
+  for (const { workspace, seq, at, sender, id, label, bytes } of commit.records) {
+    insert.run(numberOf(workspace), seq, at, sender, id, label, bytes);
+  }
+  for (const { code, workspace } of commit.invites) {
+    database.sql("INSERT INTO invites (code, workspace) VALUES (?, ?)").run(code, numberOf(workspace));
+  }
+}
+
+function logRecord(row: SqlRow): LogRecord {
+  if (!(row.bytes instanceof Uint8Array)) throw new Error("records.bytes is a blob by its schema");
+  return { seq: Number(row.seq), at: Number(row.at), bytes: row.bytes };
+}
+
+function isFull(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "SQLITE_FULL";
+}

@@ -1,0 +1,59 @@
+/** Judges a hello: is this device who it says, for this broker, now, and what may it do here? */
+import { fromBase64url } from "#protocol/bytes.ts";
+import { idOf } from "#protocol/derive.ts";
+import { MeshError } from "#protocol/errors.ts";
+import { type Hello, helloInput } from "#protocol/frames.ts";
+import { PROTOCOL_VERSION } from "#protocol/version.ts";
+import type { Standing } from "../log/judge.ts";
+import type { WorkspaceLog } from "../log/log.ts";
+import type { BrokerConfig, BrokerPorts } from "../ports.ts";
+
+export type Admitted = { member: string; dev: string; standing: Standing };
+
+/** @throws MeshError version_skew, wrong_author, bad_signature, not_a_member, invite_… */
+export async function judgeHello(
+  ports: BrokerPorts,
+  config: BrokerConfig,
+  nonce: string,
+  hello: Hello,
+  log: WorkspaceLog,
+): Promise<Admitted> {
+  if (hello.protocol !== PROTOCOL_VERSION) {
+    throw new MeshError("version_skew", `This broker speaks protocol ${PROTOCOL_VERSION}.`, "Update the older side.");
+  }
+  if (!config.origins.has(hello.origin)) {
+    throw new MeshError("wrong_author", "The hello is meant for another broker.", "Use the address that this broker is known by.");
+  }
+  const { signature, invite, type: _, ...claims } = hello;
+  const key = fromBase64url(hello.key);
+  const input = helloInput(nonce, claims);
+  if (!(await ports.curves.verify(key, input, fromBase64url(signature)))) {
+    throw new MeshError("bad_signature", "The hello's signature doesn't hold for this challenge.", "Connect again.");
+  }
+  const { member } = hello;
+  const dev = idOf(key);
+  if (!log.chain) return { member, dev, standing: "founding" };
+  const device = log.chain.devices.get(dev);
+  if (device?.member === member && device.spans.some((span) => span.until > log.head)) {
+    return { member, dev, standing: "member" };
+  }
+  if (!invite) throw new MeshError("not_a_member", "This device isn't in the workspace.", "Ask for an invite link.");
+  await requireInvite(ports, log, invite, input);
+  return { member, dev, standing: "joining" };
+}
+
+async function requireInvite(
+  ports: BrokerPorts,
+  log: WorkspaceLog,
+  proof: NonNullable<Hello["invite"]>,
+  input: Uint8Array,
+): Promise<void> {
+  const invite = log.chain?.invites.get(proof.code);
+  const next = "Ask for a new invite link.";
+  if (!invite) throw new MeshError("invite_not_found", "There is no such invite.", next);
+  if (!(await ports.curves.verify(invite.key, input, fromBase64url(proof.signature)))) {
+    throw new MeshError("invite_bad_signature", "The link's secret doesn't fit the invite.", next);
+  }
+  if (invite.expiresAt <= ports.clock.now()) throw new MeshError("invite_expired", "This invite has expired.", next);
+  if (invite.used >= invite.uses) throw new MeshError("invite_exhausted", "This invite has been used up.", next);
+}

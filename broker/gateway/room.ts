@@ -1,0 +1,113 @@
+/** The connections of one workspace, and who of them gets what. */
+import { encodeFrame, encodeRecordFrame, type Presence } from "#protocol/frames.ts";
+import type { Committed, News } from "../bus.ts";
+import type { WorkspaceLog } from "../log/log.ts";
+import type { Feeder } from "./feeder.ts";
+
+export type Occupant = {
+  member: string;
+  dev: string;
+  labels: Set<string>;
+  feeder: Feeder;
+  sendText(text: string): void;
+  /** Ends the connection of a device that no longer belongs. */
+  expel(): void;
+};
+
+export type Room = {
+  readonly log: WorkspaceLog;
+  enter(occupant: Occupant): void;
+  leave(occupant: Occupant): void;
+  subscribe(occupant: Occupant, labels: readonly string[]): void;
+  unsubscribe(occupant: Occupant, labels: readonly string[]): void;
+  heartbeat(): void;
+  hear(news: News): void;
+  size(): number;
+};
+
+export function createRoom(log: WorkspaceLog): Room {
+  const occupants = new Set<Occupant>();
+  const byLabel = new Map<string, Set<Occupant>>();
+  const byMember = new Map<string, Set<Occupant>>();
+
+  const receivers = ({ header }: Committed) => {
+    const found = new Set(byLabel.get(header.to));
+    for (const own of byMember.get(header.from) ?? []) found.add(own);
+    return found;
+  };
+
+  /** One frame a record, shared by all who get it; one write a connection. */
+  const deliver = (records: readonly Committed[]) => {
+    const outgoing = new Map<Occupant, { seq: number; frame: Uint8Array }[]>();
+    for (const record of records) {
+      const found = receivers(record);
+      if (found.size === 0) continue;
+      const { seq, at, bytes } = record;
+      const frame = encodeRecordFrame({ type: "push", seq, at, through: seq }, bytes);
+      for (const occupant of found) {
+        const frames = outgoing.get(occupant);
+        if (frames) frames.push({ seq, frame });
+        else outgoing.set(occupant, [{ seq, frame }]);
+      }
+    }
+    for (const [occupant, frames] of outgoing) occupant.feeder.offer(frames);
+  };
+
+  const expelTheDeparted = () => {
+    for (const occupant of occupants) {
+      if (!log.chain?.devices.get(occupant.dev)?.spans.some((span) => span.until > log.head)) occupant.expel();
+    }
+  };
+
+  const tell = (frame: Presence | { type: "absent"; dev: string; lastSeen: number }) => {
+    const text = encodeFrame(frame);
+    for (const occupant of occupants) if (occupant.dev !== frame.dev) occupant.sendText(text);
+  };
+
+  return {
+    log,
+    enter(occupant) {
+      occupants.add(occupant);
+      add(byMember, occupant.member, occupant);
+      for (const label of occupant.labels) add(byLabel, label, occupant);
+    },
+    leave(occupant) {
+      occupants.delete(occupant);
+      remove(byMember, occupant.member, occupant);
+      for (const label of occupant.labels) remove(byLabel, label, occupant);
+    },
+    subscribe(occupant, labels) {
+      for (const label of labels) {
+        occupant.labels.add(label);
+        add(byLabel, label, occupant);
+      }
+    },
+    unsubscribe(occupant, labels) {
+      for (const label of labels) {
+        occupant.labels.delete(label);
+        remove(byLabel, label, occupant);
+      }
+    },
+    heartbeat() {
+      for (const occupant of occupants) occupant.feeder.heartbeat();
+    },
+    hear(news) {
+      if (news.type !== "committed") return tell(news.type === "presence" ? news.frame : news);
+      deliver(news.records);
+      if (news.records.some(({ header }) => header.to === "chain")) expelTheDeparted();
+    },
+    size: () => occupants.size,
+  };
+}
+
+function add(index: Map<string, Set<Occupant>>, key: string, occupant: Occupant): void {
+  const found = index.get(key);
+  if (found) found.add(occupant);
+  else index.set(key, new Set([occupant]));
+}
+
+function remove(index: Map<string, Set<Occupant>>, key: string, occupant: Occupant): void {
+  const found = index.get(key);
+  found?.delete(occupant);
+  if (found?.size === 0) index.delete(key);
+}

@@ -1,0 +1,207 @@
+/**
+ * The ordered logs. Records that arrive in one turn of the event loop are judged in order and share one commit;
+ * acknowledgements and news follow the commit, never precede it.
+ */
+import { admit } from "#protocol/chain/admit.ts";
+import { decodeEntry } from "#protocol/chain/entries.ts";
+import type { ChainState } from "#protocol/chain/state.ts";
+import { toBase64url } from "#protocol/bytes.ts";
+import { ERRORS, MeshError } from "#protocol/errors.ts";
+import { CHAIN } from "#protocol/ids.ts";
+import { decodeRecord, type SealedRecord } from "#protocol/record.ts";
+import type { Committed } from "../bus.ts";
+import type { BrokerPorts } from "../ports.ts";
+import type { Commit, NewRecord, Place } from "../store/store.ts";
+import { type Author, judge, type Tip } from "./judge.ts";
+
+const MAX_BATCH_RECORDS = 50;
+const MAX_BATCH_BYTES = 512 * 1024;
+
+/** One workspace's log in memory; the log alone writes it. */
+export type WorkspaceLog = {
+  readonly id: string;
+  readonly logId: string;
+  head: number;
+  chain: ChainState | null;
+  /** Appends not settled yet. */
+  pending: number;
+};
+
+export type Outcome = { type: "stored"; place: Place } | { type: "refused"; error: MeshError } | { type: "dropped" };
+
+type Waiting = { log: WorkspaceLog; author: Author; record: SealedRecord; settle(outcome: Outcome): void };
+
+export type Log = {
+  /** The log of a workspace, until `release`; an unknown one is empty until its genesis is appended. */
+  open(workspace: string): Promise<WorkspaceLog>;
+  append(log: WorkspaceLog, author: Author, record: SealedRecord): Promise<Outcome>;
+  /** Once for each `open`. A workspace that nobody founded is forgotten with its last holder. */
+  release(log: WorkspaceLog): void;
+};
+
+export function createLog(ports: BrokerPorts): Log {
+  const logs = new Map<string, { opening: Promise<WorkspaceLog>; holders: number }>();
+  const queue: Waiting[] = [];
+  let running = false;
+  let lastAt = 0;
+
+  /** Never backwards, so that times sort like sequences. */
+  const commitTime = () => {
+    lastAt = Math.max(lastAt, Math.floor(ports.clock.now()));
+    return lastAt;
+  };
+
+  const run = async () => {
+    try {
+      while (queue.length > 0) await commitBatch(ports, takeBatch(queue), commitTime());
+    } catch (error) {
+      ports.fatal(error);
+    } finally {
+      running = false;
+    }
+  };
+
+  return {
+    async open(workspace) {
+      const entry = logs.get(workspace) ?? { opening: load(ports, workspace), holders: 0 };
+      logs.set(workspace, entry);
+      entry.holders++;
+      try {
+        return await entry.opening;
+      } catch (error) {
+        logs.delete(workspace);
+        throw error;
+      }
+    },
+    append(log, author, record) {
+      log.pending++;
+      return new Promise((resolve) => {
+        const settle = (outcome: Outcome) => {
+          log.pending--;
+          resolve(outcome);
+        };
+        queue.push({ log, author, record, settle });
+        if (running) return;
+        running = true;
+        ports.timers.soon(run);
+      });
+    },
+    release(log) {
+      const entry = logs.get(log.id);
+      if (entry && --entry.holders === 0 && log.head === 0 && log.pending === 0) logs.delete(log.id);
+    },
+  };
+}
+
+async function load(ports: BrokerPorts, id: string): Promise<WorkspaceLog> {
+  const known = await ports.store.workspace(id);
+  if (!known) return { id, logId: toBase64url(ports.random(16)), head: 0, chain: null, pending: 0 };
+  let chain: ChainState | null = null;
+  for (const { seq, bytes } of await ports.store.chain(id)) {
+    chain = await admit(ports.curves, id, chain, decodeRecord(bytes), seq);
+  }
+  return { id, logId: known.logId, head: known.head, chain, pending: 0 };
+}
+
+function takeBatch(queue: Waiting[]): Waiting[] {
+  let count = 0;
+  let size = 0;
+  for (const { record } of queue) {
+    if (count > 0 && (count === MAX_BATCH_RECORDS || size + record.bytes.length > MAX_BATCH_BYTES)) break;
+    count++;
+    size += record.bytes.length;
+  }
+  return queue.splice(0, count);
+}
+
+async function commitBatch(ports: BrokerPorts, batch: readonly Waiting[], at: number): Promise<void> {
+  const places = await ports.store.places(
+    batch.map(({ log, record }) => ({ workspace: log.id, sender: record.header.from, id: record.header.id })),
+  );
+  const fresh = new Map<WorkspaceLog, { tip: Tip; records: Committed[] }>();
+  const firstPlaces = new Map<string, Place>();
+  const codes = new Set<string>();
+  const outcomes: Outcome[] = [];
+
+  for (const [i, { log, author, record }] of batch.entries()) {
+    const { header, bytes } = record;
+    const identity = `${log.id}/${header.from}/${header.id}`;
+    const known = places[i] ?? firstPlaces.get(identity);
+    if (isHeldBack(author, record)) {
+      outcomes.push({ type: "dropped" });
+    } else if (known && header.from === author.member) {
+      outcomes.push(settled(author, record, { type: "stored", place: known }));
+    } else {
+      try {
+        const before = fresh.get(log) ?? { tip: { workspace: log.id, head: log.head, chain: log.chain }, records: [] };
+        const tip = await judge(ports.curves, before.tip, author, record, at);
+        await claimCode(ports, codes, record);
+        const place = { seq: tip.head, at };
+        before.records.push({ ...place, header, bytes });
+        fresh.set(log, { tip, records: before.records });
+        firstPlaces.set(identity, place);
+        outcomes.push(settled(author, record, { type: "stored", place }));
+      } catch (error) {
+        if (!(error instanceof MeshError)) throw error;
+        outcomes.push(settled(author, record, { type: "refused", error }));
+      }
+    }
+  }
+
+  try {
+    if (fresh.size > 0) await ports.store.commit(commitOf(fresh));
+  } catch (error) {
+    if (!(error instanceof MeshError)) throw error;
+    for (const { author, record, settle } of batch) {
+      settle(isHeldBack(author, record) ? { type: "dropped" } : settled(author, record, { type: "refused", error }));
+    }
+    return;
+  }
+  for (const [log, { tip }] of fresh) Object.assign(log, { head: tip.head, chain: tip.chain });
+  for (const [i, { settle }] of batch.entries()) settle(outcomes[i] ?? { type: "dropped" });
+  for (const [log, { records }] of fresh) ports.bus.publish(log.id, { type: "committed", records });
+}
+
+/** Chain entries stand outside of a connection's order: a new epoch must get past the record that waits for it. */
+function isHeldBack(author: Author, { header }: SealedRecord): boolean {
+  return header.to !== CHAIN && author.halted !== null && author.halted !== header.id;
+}
+
+/** A retryable refusal halts the connection's order until the same record returns. */
+function settled(author: Author, { header }: SealedRecord, outcome: Outcome): Outcome {
+  if (header.to !== CHAIN) {
+    author.halted = outcome.type === "refused" && ERRORS[outcome.error.code].retry ? header.id : null;
+  }
+  return outcome;
+}
+
+/** Invite codes are looked up without a workspace, so they are unique across all of a broker's. */
+async function claimCode(ports: BrokerPorts, batch: Set<string>, record: SealedRecord): Promise<void> {
+  const code = inviteCodeOf(record.header.to, record.body);
+  if (!code) return;
+  if (batch.has(code) || (await ports.store.inviteWorkspace(code)) !== null) {
+    throw new MeshError("conflict", `The invite code ${code} is taken.`, "Create another invite.");
+  }
+  batch.add(code);
+}
+
+function inviteCodeOf(label: string, body: Uint8Array): string | null {
+  if (label !== CHAIN) return null;
+  const entry = decodeEntry(body);
+  return entry.type === "invite" ? entry.code : null;
+}
+
+function commitOf(fresh: ReadonlyMap<WorkspaceLog, { records: readonly Committed[] }>): Commit {
+  const records: NewRecord[] = [];
+  const workspaces: { id: string; logId: string }[] = [];
+  const invites: { code: string; workspace: string }[] = [];
+  for (const [{ id: workspace, logId }, { records: committed }] of fresh) {
+    for (const { seq, at, header, bytes } of committed) {
+      records.push({ workspace, seq, at, sender: header.from, id: header.id, label: header.to, bytes });
+      if (seq === 1) workspaces.push({ id: workspace, logId });
+      const code = inviteCodeOf(header.to, decodeRecord(bytes).body);
+      if (code) invites.push({ code, workspace });
+    }
+  }
+  return { workspaces, records, invites };
+}

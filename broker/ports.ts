@@ -1,0 +1,28 @@
+/** What a broker is given. `createBroker` touches nothing else of the world. */
+import type { Clock, Curves, Log, Random, Timers } from "#protocol/ports.ts";
+import type { Bus } from "./bus.ts";
+import type { Store } from "./store/store.ts";
+
+export type BrokerPorts = {
+  clock: Clock;
+  timers: Timers;
+  random: Random;
+  curves: Curves;
+  store: Store;
+  bus: Bus;
+  log: Log;
+  /** Storage failed in a way that leaves memory and disk apart: the process has to end. */
+  fatal(error: unknown): void;
+};
+
+export type BrokerConfig = {
+  /** Addresses by which devices may know this broker, as `brokerOrigin` writes them. A hello for another is refused. */
+  origins: ReadonlySet<string>;
+  heartbeatMs: number;
+  /** How long a connection may take until its hello. */
+  helloMs: number;
+  /** How long a device counts as present after its connection ended. */
+  leaseMs: number;
+};
+
+export const DEFAULT_TIMES = { heartbeatMs: 15_000, helloMs: 10_000, leaseMs: 90_000 };
