@@ -7,8 +7,11 @@ export const hash = z.string().regex(HASH_PATTERN, "not a hash (43 characters of
 export const recordId = z.string().regex(RECORD_ID_PATTERN, "not a UUIDv7 in lower case");
 export const inviteCode = z.string().regex(INVITE_CODE_PATTERN, "not an invite code");
 export const name = z.string().regex(NAME_PATTERN, "not a name ([a-z0-9][a-z0-9._-]{0,31})");
-/** base64url of bytes; its length is judged where it is decoded. */
-export const bytes = z.string().regex(/^[A-Za-z0-9_-]*$/, "not base64url");
+/** base64url of bytes; how many they are is judged where they are decoded. */
+export const bytes = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]*$/, "not base64url")
+  .refine(endsWithItsBytes, "not base64url: it is cut, or has stray bits");
 export const label = z.union([id, z.enum(["*", "chain"])]);
 export const count = z.int().min(0);
 /** Milliseconds since the Unix epoch. */
@@ -20,3 +23,9 @@ export const chainHead = z.strictObject({ height: count, hash });
 
 export type Role = z.infer<typeof role>;
 export type ChainHead = z.infer<typeof chainHead>;
+
+/** Whether the last character carries nothing beyond whole bytes, so that every text stands for its own bytes. */
+function endsWithItsBytes(text: string): boolean {
+  const last = text.slice(-1);
+  return [true, false, /[AQgw]/.test(last), /[AEIMQUYcgkosw048]/.test(last)][text.length % 4] ?? false;
+}

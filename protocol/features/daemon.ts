@@ -9,6 +9,8 @@ import { linkState } from "./workspace.ts";
 export const events = {
   /** Passes through everything and is shown nowhere: the self-check's message. */
   probe: z.object({ kind: z.literal("probe"), at: z.int() }),
+  /** Fills the place of a record that was refused for good, so that its number is not missing. */
+  void: z.object({ kind: z.literal("void") }),
 };
 
 export const daemonMethods = methods({

@@ -1,0 +1,76 @@
+/** From an address as people write it to the label that carries it. */
+import { MeshError } from "#protocol/errors.ts";
+import { EVERYONE } from "#protocol/ids.ts";
+import { didYouMean } from "#protocol/nearest.ts";
+import { memberNames } from "./features/member.ts";
+import { topicLabel, topicNames } from "./features/topic.ts";
+import type { Mesh } from "./mesh.ts";
+import type { Workspace } from "./workspace.ts";
+
+export type Address = {
+  label: string;
+  /** The address made whole: names instead of ids. */
+  to: string;
+  /** One session's name, or `*` for all of the member's. */
+  toSession: string | null;
+  topic: string | null;
+};
+
+/** @throws MeshError unknown_address, unknown_topic, with the nearest names */
+export function resolveAddress(mesh: Mesh, workspace: Workspace, text: string): Address {
+  if (text === EVERYONE) return { label: EVERYONE, to: EVERYONE, toSession: null, topic: null };
+  if (text.startsWith("#")) return topicAddress(workspace, text.slice(1));
+  const [who = "", ...rest] = text.split("/");
+  const session = rest.join("/");
+  const names = memberNames(workspace);
+  const member = who === "me" ? workspace.me : findMember(workspace, names, who);
+  if (!member) {
+    const known = [...activeNames(workspace, names), ...topicNames(workspace).map((name) => `#${name}`)];
+    throw unknown(`Nobody here is called "${who}".`, didYouMean(who, known, "See `claudemesh peers`."));
+  }
+  const name = who === "me" ? "me" : (names.get(member) ?? who);
+  if (session === "") return { label: member, to: name, toSession: null, topic: null };
+  if (session !== "*" && !sessionNames(mesh, workspace, member).has(session)) {
+    const known = [...sessionNames(mesh, workspace, member)].map((one) => `${name}/${one}`);
+    throw unknown(`${name} has no session "${session}".`, didYouMean(text, known, `Write to \`${name}\`, or see \`claudemesh peers\`.`));
+  }
+  return { label: member, to: `${name}/${session}`, toSession: session, topic: null };
+}
+
+/** By the client's own session id, ours or a colleague's. @throws MeshError unknown_address */
+export function resolveSession(mesh: Mesh, workspace: Workspace, id: string): Address {
+  const own = mesh.sessions().find((session) => session.id === id);
+  if (own) return { label: workspace.me, to: `me/${own.name}`, toSession: own.name, topic: null };
+  for (const { member, face } of workspace.presence.present()) {
+    const session = face.sessions.find((one) => one.id === id);
+    const name = memberNames(workspace).get(member);
+    if (session) return { label: member, to: `${name}/${session.name}`, toSession: session.name, topic: null };
+  }
+  throw unknown(`No session here has the id ${id}.`, "See `claudemesh peers --json`.");
+}
+
+function topicAddress(workspace: Workspace, name: string): Address {
+  return { label: topicLabel(workspace, name), to: `#${name}`, toSession: null, topic: name };
+}
+
+function findMember(workspace: Workspace, names: ReadonlyMap<string, string>, who: string): string | null {
+  const members = workspace.chain()?.members;
+  for (const [id, name] of names) if ((name === who || id === who) && members?.get(id)?.active) return id;
+  return null;
+}
+
+function activeNames(workspace: Workspace, names: ReadonlyMap<string, string>): string[] {
+  const members = workspace.chain()?.members;
+  return [...names].filter(([id]) => members?.get(id)?.active).map(([, name]) => name);
+}
+
+/** Names that hold now and those that were seen before: a message waits while nobody holds the name. */
+function sessionNames(mesh: Mesh, workspace: Workspace, member: string): Set<string> {
+  const seen = workspace.replica.db.sql("SELECT name FROM sessions_seen WHERE member = ?").all(member);
+  const own = member === workspace.me ? mesh.knownSessionNames() : [];
+  return new Set([...seen.map((row) => String(row.name)), ...own]);
+}
+
+function unknown(message: string, hint: string): MeshError {
+  return new MeshError("unknown_address", message, hint);
+}

@@ -1,0 +1,134 @@
+/** This replica's membership chain: loaded, extended only by entries that hold, and proposed to. */
+import { fromBase64url, toBase64url } from "#protocol/bytes.ts";
+import { admit } from "#protocol/chain/admit.ts";
+import { type ChainEntry, encodeEntry, entryHash, joinProofInput, workspaceId } from "#protocol/chain/entries.ts";
+import { type ChainState, currentEpoch } from "#protocol/chain/state.ts";
+import { inviteSeed } from "#protocol/derive.ts";
+import { MeshError } from "#protocol/errors.ts";
+import { CHAIN } from "#protocol/ids.ts";
+import type { ChainHead } from "#protocol/schema.ts";
+import { decodeRecord, encodeHeader, encodeRecord, recordSignatureInput, type SealedRecord } from "#protocol/record.ts";
+import type { Account, SealingPair } from "./account.ts";
+import type { PeerPorts } from "./ports.ts";
+import type { Replica } from "./replica.ts";
+
+/** What a chain is at one moment; a new one for each entry. */
+export type ChainView = {
+  /** Null before the genesis has arrived. */
+  state: ChainState | null;
+  /** Entry hashes by height. */
+  hashes: readonly string[];
+  /** Entries made here that the broker hasn't taken in yet, oldest first: those of a workspace founded offline. */
+  pending: readonly Uint8Array[];
+};
+
+/** @throws MeshError chain_invalid when the own database was changed */
+export async function loadChain(ports: PeerPorts, replica: Replica, workspace: string): Promise<ChainView> {
+  let state: ChainState | null = null;
+  const hashes: string[] = [];
+  const pending: Uint8Array[] = [];
+  for (const { height, seq, bytes } of replica.chain()) {
+    state = await admit(ports.curves, workspace, state, decodeRecord(bytes), seq ?? height + 1);
+    hashes.push(entryHash(bytes));
+    if (seq === null) pending.push(bytes);
+  }
+  return { state, hashes, pending };
+}
+
+/**
+ * The view after the entry at `sequence`. An entry made here comes back as the echo of a pending one.
+ * @throws MeshError chain_…, bad_signature, … for an entry that no honest broker would have
+ */
+export async function extend(
+  ports: PeerPorts,
+  workspace: string,
+  view: ChainView,
+  record: SealedRecord,
+  sequence: number,
+): Promise<{ view: ChainView; height: number }> {
+  const hash = entryHash(record.bytes);
+  const [awaited, ...pending] = view.pending;
+  if (awaited) {
+    const height = view.hashes.length - view.pending.length;
+    if (view.hashes[height] === hash) return { view: { ...view, pending }, height };
+    throw new MeshError("chain_forked", "The broker holds another beginning of this workspace.", "Don't trust this broker.");
+  }
+  const known = view.hashes.indexOf(hash);
+  if (known >= 0) return { view, height: known };
+  const state = await admit(ports.curves, workspace, view.state, record, sequence);
+  return { view: { state, hashes: [...view.hashes, hash], pending: [] }, height: state.head.height };
+}
+
+/** Signs an entry onto the head of `state`. */
+export async function signEntry(
+  ports: PeerPorts,
+  account: Account,
+  workspace: string,
+  place: { id: string; n: number; head: ChainHead | null; epoch: number },
+  entry: ChainEntry,
+): Promise<Uint8Array> {
+  const { id, n, head, epoch } = place;
+  const { user: from, device } = account;
+  const headerBytes = encodeHeader({ id, from, dev: device.id, to: CHAIN, n, epoch, head, alg: "none", kid: "" });
+  const body = encodeEntry(entry);
+  const signature = await ports.curves.sign(device.secret, recordSignatureInput(workspace, headerBytes, body));
+  return encodeRecord(headerBytes, signature, body);
+}
+
+/** Where the next entry by this device goes. */
+export function nextPlace(view: ChainView, id: string, n: number) {
+  return { id, n, head: view.state?.head ?? null, epoch: (view.state && currentEpoch(view.state)?.number) ?? 0 };
+}
+
+/** A genesis for a new workspace, and the id that it gives. */
+export function draftGenesis(ports: PeerPorts, account: Account) {
+  const commitment = {
+    nonce: toBase64url(ports.random(32)),
+    root: toBase64url(account.rootKey),
+    created: Math.floor(ports.clock.now()),
+  };
+  return {
+    workspace: workspaceId(commitment),
+    entry: (sealing: SealingPair): ChainEntry => ({ type: "genesis", ...commitment, ...newcomer(account, sealing) }),
+  };
+}
+
+/** The entry by which a newcomer comes in, signed with the link's secret over who they are. */
+export async function draftJoin(
+  ports: PeerPorts,
+  account: Account,
+  workspace: string,
+  sealing: SealingPair,
+  invite: { code: string; secret: Uint8Array },
+): Promise<ChainEntry> {
+  const { code, secret } = invite;
+  const claim = { code, user: account.user, root: account.rootKey, sealing: sealing.key };
+  const proof = await ports.curves.sign(inviteSeed(secret), joinProofInput(workspace, claim));
+  return {
+    type: "join",
+    code,
+    root: toBase64url(account.rootKey),
+    ...newcomer(account, sealing),
+    proof: toBase64url(proof),
+  };
+}
+
+function newcomer(account: Account, sealing: SealingPair) {
+  const { key, certificate } = account.device;
+  return {
+    sealing: toBase64url(sealing.key),
+    seed: account.seedNumber,
+    device: { key: toBase64url(key), certificate: toBase64url(certificate) },
+  };
+}
+
+/** The chain must contain the head that the link names: its maker saw this chain and no other. @throws MeshError invite_wrong_head */
+export function requireHead(view: ChainView, head: Uint8Array): void {
+  const prefix = toBase64url(head);
+  if (view.hashes.some((hash) => toBase64url(fromBase64url(hash).subarray(0, head.length)) === prefix)) return;
+  throw new MeshError(
+    "invite_wrong_head",
+    "The broker shows another membership chain than the one the link was made on.",
+    "Ask whoever invited you for a new link, and tell them about this.",
+  );
+}

@@ -1,0 +1,94 @@
+/** Members' names, and `peers`. */
+import { EVERYONE, shortId } from "#protocol/ids.ts";
+import type { Handlers } from "#protocol/registry.ts";
+import type { Peer as PeerEntry, SessionFace } from "#protocol/features/member.ts";
+import { activeMember, currentEpoch } from "#protocol/chain/state.ts";
+import type { Feature } from "../feature.ts";
+import type { Caller, Mesh, Opened } from "../mesh.ts";
+import type { Happening, Workspace } from "../workspace.ts";
+
+export const member: Feature = {
+  name: "member",
+  tables: `
+    CREATE TABLE member_names (id TEXT PRIMARY KEY, member TEXT NOT NULL, name TEXT NOT NULL, seq INTEGER) STRICT;
+    CREATE INDEX member_names_by_member ON member_names (member);
+  `,
+  apply: {
+    "member.profile"({ db }, { name }, { id, from, seq }) {
+      db.sql(
+        "INSERT INTO member_names (id, member, name, seq) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq",
+      ).run(id, from, name, seq);
+    },
+  },
+};
+
+/**
+ * Member id → the name in this workspace. The second of a name in chain order gets "-2", the third "-3": on every
+ * daemon alike. Who hasn't told a name yet goes by the end of the id.
+ */
+export function memberNames(workspace: Workspace): Map<string, string> {
+  const chosen = new Map(
+    workspace.replica.db
+      .sql("SELECT member, name FROM member_names ORDER BY coalesce(seq, 9e15)")
+      .all()
+      .map((row) => [String(row.member), String(row.name)]),
+  );
+  const names = new Map<string, string>();
+  const taken = new Set<string>();
+  for (const id of workspace.chain()?.members.keys() ?? []) {
+    const wanted = chosen.get(id) ?? shortId(id).toLowerCase();
+    let name = wanted;
+    for (let i = 2; taken.has(name); i++) name = `${wanted}-${i}`;
+    taken.add(name);
+    names.set(id, name);
+  }
+  return names;
+}
+
+/** Tells my name where it isn't told yet. */
+export function introduceMyself(mesh: Mesh, { workspace }: Opened, happening: Happening): void {
+  if (happening.type !== "key" && !(happening.type === "link" && happening.state === "online")) return;
+  const chain = workspace.chain();
+  const epoch = chain && currentEpoch(chain);
+  if (!epoch || !activeMember(chain, workspace.me) || !workspace.keyring.workspaceKey(epoch.number)) return;
+  const told = workspace.replica.db
+    .sql("SELECT name FROM member_names WHERE member = ? ORDER BY coalesce(seq, 9e15) DESC LIMIT 1")
+    .get(workspace.me);
+  const { name } = mesh.account;
+  if (told?.name !== name) workspace.say(EVERYONE, { kind: "member.profile", name });
+}
+
+export function peerHandlers(mesh: Mesh): Handlers<Caller>["peer"] {
+  return {
+    list: ({ workspace: selector }) => ({ peers: mesh.readable(selector).flatMap((opened) => peersOf(mesh, opened)) }),
+  };
+}
+
+function peersOf(mesh: Mesh, { slug, workspace }: Opened): PeerEntry[] {
+  const names = memberNames(workspace);
+  const members = [...(workspace.chain()?.members.values() ?? [])].filter(({ active }) => active);
+  return members.map(({ id, role }) => {
+    const name = names.get(id) ?? id;
+    const you = id === workspace.me;
+    const devices = workspace.presence.present().filter((device) => device.member === id);
+    const sessions = [...(you ? mesh.sessions() : []), ...devices.flatMap(({ face }) => face.sessions)];
+    const lastSeen = workspace.presence.lastSeen(id);
+    return {
+      member: id,
+      name,
+      workspace: slug,
+      role,
+      online: you || devices.length > 0,
+      you,
+      lastSeen: lastSeen === null ? null : new Date(lastSeen).toISOString(),
+      sessions: sessions.map((session) => peerSession(mesh, name, session)),
+    };
+  });
+}
+
+function peerSession(mesh: Mesh, member: string, session: SessionFace): PeerEntry["sessions"][number] {
+  const { id, name, type, status, summary, cwd, host } = session;
+  const address = `${member}/${name}`;
+  const sameHost = host === mesh.host;
+  return { id, address, type, status, summary, cwd, host, sameHost, repo: null, branch: null, model: null, stats: null };
+}

@@ -1,0 +1,78 @@
+/** The features' tables: made, moved by each record, rebuilt from the records when a feature's tables change. */
+import { utf8, toBase64url } from "#protocol/bytes.ts";
+import { sha256 } from "#protocol/hash.ts";
+import { decodeRecord, type SealedRecord } from "#protocol/record.ts";
+import type { MeshEvent } from "#protocol/registry.ts";
+import { type Applied, applyEvent, type Feature, type Index, tableNames } from "./feature.ts";
+import type { Replica, StoredRecord } from "./replica.ts";
+
+export type Opener = (record: SealedRecord) => Promise<{ status: StoredRecord["status"]; event: MeshEvent | null }>;
+
+const PAGE = 500;
+
+export function appliedFrom(record: SealedRecord, place: { seq: number; at: number } | null): Applied {
+  const { id, from, dev, to } = record.header;
+  return { id, from, dev, label: to, seq: place?.seq ?? null, at: place?.at ?? null };
+}
+
+/** Makes the tables; true when they are new or another than before, so that a rebuild is due. */
+export function prepareIndexes(replica: Replica, features: readonly Feature[]): boolean {
+  const hash = toBase64url(sha256(utf8(features.map(({ tables }) => tables).join("\n"))));
+  if (replica.meta("indexes") === hash) return false;
+  replica.db.transaction(() => {
+    const known = (replica.meta("index-tables") ?? "").split(" ").filter((name) => name !== "");
+    for (const name of known) replica.db.exec(`DROP TABLE IF EXISTS ${name}`);
+    for (const { tables } of features) replica.db.exec(tables);
+    replica.setMeta("index-tables", features.flatMap(tableNames).join(" "));
+    replica.setMeta("indexes-pending", "1");
+    replica.setMeta("indexes", hash);
+  });
+  return true;
+}
+
+/** Opens every applied record again, then what waits in the outbox. Safe to repeat after a crash in the middle. */
+export async function rebuildIndexes(replica: Replica, features: readonly Feature[], index: Index, me: Pick<Applied, "from" | "dev">, open: Opener) {
+  await walk(replica, "applied", features, index, open);
+  replica.db.transaction(() => {
+    for (const { id, label, event } of replica.outbox(0, Number.MAX_SAFE_INTEGER)) {
+      applyEvent(features, index, event, { ...me, id, label, seq: null, at: null });
+    }
+    replica.setMeta("indexes-pending", "");
+  });
+}
+
+export function rebuildIsDue(replica: Replica): boolean {
+  return replica.meta("indexes-pending") === "1";
+}
+
+/** What couldn't be opened or understood before: tried again once there is a new key or a new version. */
+export function retryWaiting(replica: Replica, features: readonly Feature[], index: Index, open: Opener): Promise<Taken[]> {
+  return walk(replica, "waiting", features, index, open);
+}
+
+type Taken = { event: MeshEvent; record: Applied };
+
+async function walk(replica: Replica, which: "applied" | "waiting", features: readonly Feature[], index: Index, open: Opener) {
+  const taken: Taken[] = [];
+  let after = 0;
+  for (;;) {
+    const page = replica.records(after, PAGE, which);
+    const opened = await Promise.all(
+      page.map(async (stored) => {
+        const record = decodeRecord(stored.bytes);
+        return { stored, applied: appliedFrom(record, stored), ...(await open(record)) };
+      }),
+    );
+    replica.db.transaction(() => {
+      for (const { stored, applied, status, event } of opened) {
+        if (status !== stored.status) replica.setStatus(stored.seq, status);
+        if (!event) continue;
+        applyEvent(features, index, event, applied);
+        if (which === "waiting") taken.push({ event, record: applied });
+      }
+    });
+    const last = page.at(-1);
+    if (!last) return taken;
+    after = last.seq;
+  }
+}

@@ -1,0 +1,263 @@
+/**
+ * One WebSocket to one workspace at its broker, kept up: dial, challenge, hello, then frames. Comes back with full
+ * jitter between 0.2 and 30 s, at once when there is something to send, and gives up a link that fell silent.
+ */
+import { toBase64url } from "#protocol/bytes.ts";
+import { fromErrorShape, MeshError } from "#protocol/errors.ts";
+import {
+  brokerOrigin,
+  decodeFromBroker,
+  decodeRecordFrame,
+  encodeFrame,
+  encodeRecordFrame,
+  type ErrorFrame,
+  type FromBroker,
+  type FromDevice,
+  type Hello,
+  type HelloAck,
+  helloInput,
+} from "#protocol/frames.ts";
+import type { LinkState } from "#protocol/features/workspace.ts";
+import type { Socket } from "#protocol/ports.ts";
+import { PROTOCOL_VERSION } from "#protocol/version.ts";
+import type { Account } from "./account.ts";
+import type { PeerPorts } from "./ports.ts";
+
+const FIRST_DELAY_MS = 200;
+const LONGEST_DELAY_MS = 30_000;
+const GREETING_LIMIT_MS = 10_000;
+/** A link that missed two heartbeats and a half is dead, whatever the kernel believes. */
+const SILENT_HEARTBEATS = 2.5;
+
+export type Push = { seq: number; at: number; through: number; record: Uint8Array; size: number };
+
+/** What the workspace says of itself in a hello, and what it wants to hear. */
+export type LinkOwner = {
+  greeting(): Pick<Hello, "logId" | "cursor" | "labels"> & { invite: { code: string; seed: Uint8Array } | null };
+  greeted(ack: HelloAck): void;
+  pushed(push: Push): void;
+  heard(frame: Extract<FromBroker, { type: "ack" | "heartbeat" | "presence" | "absent" }>): void;
+  refused(frame: ErrorFrame & { id: string }): void;
+  changed(state: LinkState, why: MeshError | null): void;
+};
+
+export type Link = {
+  state(): LinkState;
+  start(): void;
+  /** Tries at once instead of waiting out the delay. */
+  wake(): void;
+  /** Ends this connection and makes a new one, say as a member after joining. */
+  renew(): void;
+  stop(): void;
+  sendRecords(records: readonly Uint8Array[]): void;
+  send(frame: FromDevice): void;
+  /** A history page: items come to `onItem`. @throws MeshError offline, … */
+  read(label: string, before: number, limit: number, onItem: (item: Omit<Push, "through" | "size">) => void): Promise<{ more: boolean }>;
+  /** @throws MeshError offline, not_allowed */
+  subscribe(labels: readonly string[]): Promise<{ head: number }>;
+};
+
+type Request = {
+  resolve(frame: Extract<FromBroker, { type: "page" | "subscribed" }>): void;
+  reject(error: MeshError): void;
+  onItem(item: Omit<Push, "through" | "size">): void;
+};
+
+export function createLink(ports: PeerPorts, account: Account, workspace: string, broker: string, owner: LinkOwner): Link {
+  const origin = brokerOrigin(broker);
+  let state: LinkState = "offline";
+  let socket: Socket | null = null;
+  let stopped = true;
+  let dialling = false;
+  let failures = 0;
+  let cancelRetry = () => {};
+  let cancelSilence = () => {};
+  let silenceMs = GREETING_LIMIT_MS;
+  let serverDelayMs = 0;
+  let nextRequest = 1;
+  const requests = new Map<number, Request>();
+
+  const become = (next: LinkState, why: MeshError | null = null) => {
+    state = next;
+    owner.changed(next, why);
+  };
+
+  const connect = async () => {
+    cancelRetry();
+    if (stopped || socket || dialling) return;
+    dialling = true;
+    become("connecting");
+    try {
+      const dialled = await ports.dial(`${origin.replace(/^http/, "ws")}/`);
+      if (stopped) return dialled.close(1000, "stopped");
+      socket = dialled;
+      dialled.listen({
+        message: (data) => receive(dialled, data),
+        close: () => down(dialled, null),
+      });
+      listenForSilence();
+    } catch (error) {
+      retryLater(error instanceof MeshError ? error : new MeshError("offline", `The broker can't be reached: ${String(error)}`));
+    } finally {
+      dialling = false;
+    }
+  };
+
+  const down = (which: Socket, why: MeshError | null) => {
+    if (socket !== which) return;
+    socket = null;
+    cancelSilence();
+    for (const request of requests.values()) request.reject(new MeshError("offline", "The link to the broker broke.", "Try again."));
+    requests.clear();
+    which.close(1000, "bye");
+    if (stopped) become("offline", why);
+    else retryLater(why);
+  };
+
+  const retryLater = (why: MeshError | null) => {
+    if (stopped) return;
+    become("offline", why);
+    const ceiling = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** failures++);
+    const [a = 0, b = 0] = ports.random(2);
+    const jittered = FIRST_DELAY_MS + ((a * 256 + b) / 65_536) * (ceiling - FIRST_DELAY_MS);
+    cancelRetry = ports.timers.after(Math.max(jittered, serverDelayMs), connect);
+    serverDelayMs = 0;
+  };
+
+  const listenForSilence = () => {
+    cancelSilence();
+    const which = socket;
+    cancelSilence = ports.timers.after(silenceMs, () => {
+      if (which) down(which, new MeshError("offline", "The broker fell silent.", "It is tried again."));
+    });
+  };
+
+  const greet = async (which: Socket, nonce: string, protocol: number) => {
+    if (protocol !== PROTOCOL_VERSION) {
+      throw new MeshError("version_skew", `The broker speaks protocol ${protocol}, this claudemesh ${PROTOCOL_VERSION}.`, "Update the older side.");
+    }
+    const { invite, ...greeting } = owner.greeting();
+    const claims = {
+      protocol: PROTOCOL_VERSION,
+      origin,
+      workspace,
+      member: account.user,
+      key: toBase64url(account.device.key),
+      logId: greeting.logId,
+      cursor: greeting.cursor,
+      labels: greeting.labels,
+    };
+    const input = helloInput(nonce, claims);
+    const signature = toBase64url(await ports.curves.sign(account.device.secret, input));
+    const proof = invite && { code: invite.code, signature: toBase64url(await ports.curves.sign(invite.seed, input)) };
+    which.send(encodeFrame({ type: "hello", ...claims, signature, ...(proof ? { invite: proof } : {}) }));
+  };
+
+  const receive = (which: Socket, data: string | Uint8Array) => {
+    if (which !== socket) return;
+    listenForSilence();
+    try {
+      if (typeof data === "string") onFrame(which, decodeFromBroker(data));
+      else onRecord(data);
+    } catch (error) {
+      ports.log.warn({ workspace, error: String(error) }, "the broker sent what can't be understood");
+      down(which, error instanceof MeshError ? error : new MeshError("bad_frame", "The broker sent what can't be understood."));
+    }
+  };
+
+  const onRecord = (data: Uint8Array) => {
+    const { outer, record } = decodeRecordFrame(data);
+    if (outer.type === "push") owner.pushed({ ...outer, record, size: data.length });
+    else if (outer.type === "item") requests.get(outer.request)?.onItem({ seq: outer.seq, at: outer.at, record });
+  };
+
+  const onFrame = (which: Socket, frame: FromBroker) => {
+    switch (frame.type) {
+      case "challenge":
+        greet(which, frame.nonce, frame.protocol).catch((error) => down(which, error instanceof MeshError ? error : null));
+        return;
+      case "hello_ack":
+        failures = 0;
+        silenceMs = frame.heartbeatMs * SILENT_HEARTBEATS;
+        owner.greeted(frame);
+        return become("online");
+      case "subscribed":
+      case "page":
+        requests.get(frame.request)?.resolve(frame);
+        requests.delete(frame.request);
+        return;
+      case "error":
+        return onError(which, frame);
+      default:
+        return owner.heard(frame);
+    }
+  };
+
+  const onError = (which: Socket, frame: ErrorFrame) => {
+    const error = fromErrorShape(frame);
+    if (frame.request !== undefined) {
+      requests.get(frame.request)?.reject(error);
+      requests.delete(frame.request);
+    } else if (frame.id !== undefined) {
+      owner.refused({ ...frame, id: frame.id });
+    } else {
+      serverDelayMs = frame.retryAfterMs ?? 0;
+      down(which, error);
+    }
+  };
+
+  const request = <T extends "page" | "subscribed">(
+    frame: (id: number) => FromDevice,
+    type: T,
+    onItem: Request["onItem"] = () => {},
+  ): Promise<Extract<FromBroker, { type: T }>> =>
+    new Promise((resolve, reject) => {
+      if (!socket || state !== "online") {
+        reject(new MeshError("offline", "The broker can't be reached at the moment.", "It is tried again; see `claudemesh status`."));
+        return;
+      }
+      const id = nextRequest++;
+      const answered = (answer: { type: string }): answer is Extract<FromBroker, { type: T }> => answer.type === type;
+      requests.set(id, {
+        resolve: (answer) => (answered(answer) ? resolve(answer) : reject(new MeshError("bad_frame", "The broker answered another question."))),
+        reject,
+        onItem,
+      });
+      socket.send(encodeFrame(frame(id)));
+    });
+
+  return {
+    state: () => state,
+    start() {
+      stopped = false;
+      connect();
+    },
+    wake() {
+      if (!stopped && !socket) connect();
+    },
+    renew() {
+      failures = 0;
+      if (socket) down(socket, null);
+      cancelRetry();
+      connect();
+    },
+    stop() {
+      stopped = true;
+      cancelRetry();
+      if (socket) down(socket, null);
+    },
+    sendRecords(records) {
+      socket?.sendAll(records.map((record) => encodeRecordFrame({ type: "send" }, record)));
+    },
+    send: (frame) => socket?.send(encodeFrame(frame)),
+    async read(label, before, limit, onItem) {
+      const { more } = await request((id) => ({ type: "read", request: id, label, before, limit }), "page", onItem);
+      return { more };
+    },
+    async subscribe(labels) {
+      const { head } = await request((id) => ({ type: "subscribe", request: id, labels: [...labels] }), "subscribed");
+      return { head };
+    },
+  };
+}
+

@@ -1,0 +1,192 @@
+/** What this member does to the chain: found, invite, join, leave, seal keys to newcomers, begin epochs. */
+import { fromBase64url } from "#protocol/bytes.ts";
+import type { ChainEntry } from "#protocol/chain/entries.ts";
+import { activeMember, awaitingKey, type ChainState, currentEpoch } from "#protocol/chain/state.ts";
+import { inviteSeed } from "#protocol/derive.ts";
+import { MeshError } from "#protocol/errors.ts";
+import type { HelloAck } from "#protocol/frames.ts";
+import { decodeRecord } from "#protocol/record.ts";
+import type { Account, SealingPair } from "./account.ts";
+import { type ChainView, draftJoin, nextPlace, requireHead, signEntry } from "./chain.ts";
+import type { Keyring } from "./keyring.ts";
+import type { PeerPorts } from "./ports.ts";
+import type { Signal } from "./signal.ts";
+import { createWorker } from "./worker.ts";
+
+/** The part of an invite link that a join needs. */
+export type InviteSecret = { code: string; secret: Uint8Array; head: Uint8Array };
+
+export type Membership = {
+  /** Appends what `draft` makes of the current chain; made anew when the chain moved on. Null: nothing is left to do. */
+  propose(draft: (chain: ChainState) => Promise<ChainEntry | null>, waitMs: number): Promise<ChainState>;
+  /** Looks what the chain asks of this member now, and does it. */
+  react(): void;
+  acked(id: string): boolean;
+  refused(id: string, error: MeshError): boolean;
+  linkDown(): void;
+};
+
+export type MembershipOwner = {
+  workspace: string;
+  view(): ChainView;
+  /** The newest hello_ack while the link is up, else null. */
+  greeting(): HelloAck | null;
+  invite(): InviteSecret | null;
+  transmit(record: Uint8Array): void;
+  newId(): string;
+  /** This device's next running number on the chain's label. */
+  nextNumber(): number;
+  /** Connects anew, in another standing. */
+  renew(): void;
+  /** The join is over: `error` says why it can't be, null that it is done. */
+  joined(error: MeshError | null): void;
+  changed: Signal;
+};
+
+/** Until a colleague's daemon would have done it: the inviter goes first, the others only if it is away. */
+const OTHERS_WAIT_MS = 500;
+const REACTION_LIMIT_MS = 30_000;
+
+export function createMembership(
+  ports: PeerPorts,
+  account: Account,
+  sealing: SealingPair,
+  keyring: Keyring,
+  owner: MembershipOwner,
+): Membership {
+  const { workspace } = owner;
+  const answers = new Map<string, { resolve(): void; reject(error: MeshError): void }>();
+  let proposals: Promise<unknown> = Promise.resolve();
+
+  /** Whether the chain is known up to what the broker had when the link came up. */
+  const isCurrent = () => {
+    const ack = owner.greeting();
+    const height = owner.view().state?.head.height ?? -1;
+    return ack !== null && height >= (ack.chain?.height ?? -1) ? ack : null;
+  };
+
+  const transmit = (record: Uint8Array): Promise<void> => {
+    const { id } = decodeRecord(record).header;
+    return new Promise((resolve, reject) => {
+      answers.set(id, { resolve, reject });
+      owner.transmit(record);
+    });
+  };
+
+  const attempt = async (draft: (chain: ChainState) => Promise<ChainEntry | null>, deadline: number): Promise<ChainState> => {
+    for (;;) {
+      const left = () => Math.max(1, deadline - ports.clock.now());
+      await owner.changed.until(isCurrent, left(), "the broker");
+      const view = owner.view();
+      if (!view.state) throw new MeshError("unknown_workspace", "The workspace has no beginning yet.", "Try again.");
+      const entry = await draft(view.state);
+      if (!entry) return view.state;
+      const place = nextPlace(view, owner.newId(), owner.nextNumber());
+      const record = await signEntry(ports, account, workspace, place, entry);
+      try {
+        await transmit(record);
+      } catch (error) {
+        const isRace = error instanceof MeshError && (error.code === "chain_conflict" || error.code === "offline");
+        if (!isRace) throw error;
+        // Made anew on the next head, and only if it still makes sense there.
+        await owner.changed.until(() => (owner.view() === view && owner.greeting() ? null : true), left(), "the chain to move on");
+        continue;
+      }
+      const height = (place.head?.height ?? -1) + 1;
+      return owner.changed.until(
+        () => ((owner.view().state?.head.height ?? -1) >= height ? owner.view().state : null),
+        left(),
+        "the entry to come back",
+      );
+    }
+  };
+
+  const propose: Membership["propose"] = (draft, waitMs) => {
+    const deadline = ports.clock.now() + waitMs;
+    const result = proposals.then(() => attempt(draft, deadline));
+    proposals = result.catch(() => {});
+    return result;
+  };
+
+  const join = async (invite: InviteSecret) => {
+    requireHead(owner.view(), invite.head);
+    await propose(async (chain) => {
+      if (activeMember(chain, account.user)) return null;
+      const known = chain.invites.get(invite.code);
+      if (!known) throw new MeshError("invite_not_found", "There is no such invite.", "Ask for a new link.");
+      const key = await ports.curves.signingPublicKey(inviteSeed(invite.secret));
+      if (known.key.some((byte, i) => byte !== key[i])) {
+        throw new MeshError("invite_bad_signature", "The link's secret doesn't fit the invite.", "Copy the link again.");
+      }
+      return draftJoin(ports, account, workspace, sealing, invite);
+    }, REACTION_LIMIT_MS);
+    owner.joined(null);
+    owner.renew();
+  };
+
+  /** Entries of a workspace founded here go first, in their order. */
+  const sendPending = async (standing: HelloAck["standing"]) => {
+    const [first, ...rest] = owner.view().pending;
+    if (!first) return;
+    if (standing === "founding") {
+      await transmit(first);
+      owner.renew();
+    } else {
+      for (const record of [first, ...rest]) await transmit(record);
+    }
+  };
+
+  const handOverKeys = async (chain: ChainState) => {
+    const epoch = currentEpoch(chain);
+    const waiting = awaitingKey(chain);
+    if (!epoch || waiting.length === 0 || !keyring.workspaceKey(epoch.number)) return;
+    if (!waiting.some((member) => member.invitedBy === account.user)) {
+      await new Promise<void>((resolve) => ports.timers.after(OTHERS_WAIT_MS, resolve));
+    }
+    await propose(async (now) => {
+      if (now.stale) return keyring.newEpoch(now);
+      const stillWaiting = awaitingKey(now);
+      return stillWaiting.length > 0 ? keyring.sealTo(now, stillWaiting) : null;
+    }, REACTION_LIMIT_MS);
+  };
+
+  const reactOnce = async () => {
+    const ack = isCurrent();
+    const view = owner.view();
+    if (!ack) return;
+    if (view.pending.length > 0) return sendPending(ack.standing);
+    const invite = owner.invite();
+    if (ack.standing === "joining" && invite) return join(invite);
+    if (invite && view.state && activeMember(view.state, account.user)) owner.joined(null);
+    if (ack.standing === "member" && view.state) await handOverKeys(view.state);
+  };
+
+  const react = createWorker(reactOnce, (error) => {
+    const why = error instanceof MeshError ? error : null;
+    if (why && owner.invite() && why.code !== "timeout" && why.code !== "offline") owner.joined(why);
+    ports.log.warn({ workspace, code: why?.code ?? "unexpected" }, "the chain was not extended");
+  });
+
+  return {
+    propose,
+    react,
+    acked(id) {
+      answers.get(id)?.resolve();
+      return answers.delete(id);
+    },
+    refused(id, error) {
+      answers.get(id)?.reject(error);
+      return answers.delete(id);
+    },
+    linkDown() {
+      for (const { reject } of answers.values()) reject(new MeshError("offline", "The link to the broker broke.", "It is tried again."));
+      answers.clear();
+    },
+  };
+}
+
+export function inviteFromText(text: string | null): InviteSecret | null {
+  if (!text) return null;
+  const [code = "", secret = "", head = ""] = text.split(".");
+  return { code, secret: fromBase64url(secret), head: fromBase64url(head) };
+}

@@ -1,0 +1,97 @@
+/**
+ * What was said and isn't committed by the broker yet: one FIFO a workspace, at most 64 unacknowledged. It keeps
+ * plaintext and seals when it transmits, so nothing stays sealed to somebody who has left meanwhile. A row leaves
+ * with the echo of its record, in the transaction that takes the echo in.
+ */
+import { MeshError } from "#protocol/errors.ts";
+import { LIMITS } from "#protocol/limits.ts";
+import type { Log } from "#protocol/ports.ts";
+import type { OutboxRow, Replica } from "./replica.ts";
+import { createWorker } from "./worker.ts";
+
+export type Outbox = {
+  /** Looks whether something can go out now. */
+  pump(): void;
+  /** The link is up: begins again at the lowest unacknowledged. */
+  linkUp(): void;
+  linkDown(): void;
+  acked(id: string): void;
+  /** The broker wants the record again, after what made it refuse has changed. It drops what follows until then. */
+  rewind(): void;
+};
+
+export type OutboxOwner = {
+  /** Whether sealing makes sense now; may set in motion what is missing. */
+  ready(): boolean;
+  /** @throws MeshError when this row can't be sealed */
+  seal(row: OutboxRow): Promise<Uint8Array>;
+  transmit(records: readonly Uint8Array[]): void;
+  /** This row alone is settled, refused for good. */
+  refuse(row: OutboxRow, why: MeshError): void;
+};
+
+/** Sealed and written together, so that a burst shares writes and the broker's commit. */
+const BURST = 32;
+
+export function createOutbox(replica: Replica, owner: OutboxOwner, log: Log): Outbox {
+  /** Position of the last row transmitted on this link. */
+  let position = 0;
+  const inFlight = new Set<string>();
+  let isUp = false;
+  /** Counts links and rewinds: what was sealed before one isn't sent after it. */
+  let generation = 0;
+
+  const reset = () => {
+    position = 0;
+    inFlight.clear();
+    generation++;
+  };
+
+  const run = async () => {
+    while (isUp && owner.ready()) {
+      const room = Math.min(BURST, LIMITS.sendWindow - inFlight.size);
+      const rows = room > 0 ? replica.outbox(position, room) : [];
+      if (rows.length === 0) return;
+      const started = generation;
+      const sealed: { row: OutboxRow; record: Uint8Array }[] = [];
+      for (const row of rows) {
+        try {
+          sealed.push({ row, record: await owner.seal(row) });
+        } catch (error) {
+          if (!(error instanceof MeshError)) throw error;
+          if (error.code === "waiting_for_key") return;
+          owner.refuse(row, error);
+          break;
+        }
+      }
+      if (generation !== started) continue;
+      for (const { row } of sealed) {
+        inFlight.add(row.id);
+        position = row.position;
+      }
+      owner.transmit(sealed.map(({ record }) => record));
+    }
+  };
+
+  const pump = createWorker(run, (error) => log.error({ error: String(error) }, "the outbox stopped"));
+
+  return {
+    pump,
+    linkUp() {
+      reset();
+      isUp = true;
+      pump();
+    },
+    linkDown() {
+      reset();
+      isUp = false;
+    },
+    acked(id) {
+      if (inFlight.delete(id)) pump();
+    },
+    rewind() {
+      reset();
+      pump();
+    },
+  };
+}

@@ -1,0 +1,27 @@
+/** What a peer is given: a daemon gives it Node's world, a browser or a test another. */
+import type {
+  Clock,
+  Curves,
+  Database,
+  Dial,
+  FetchJson,
+  Keychain,
+  Log,
+  Migration,
+  Random,
+  Timers,
+} from "#protocol/ports.ts";
+
+export type PeerPorts = {
+  clock: Clock;
+  timers: Timers;
+  random: Random;
+  curves: Curves;
+  dial: Dial;
+  fetchJson: FetchJson;
+  keychain: Keychain;
+  /** One database an account, one a workspace; `name` is "account" or a workspace id. */
+  openDatabase(name: string, migrations: readonly Migration[]): Database;
+  removeDatabase(name: string): void;
+  log: Log;
+};

@@ -1,0 +1,101 @@
+/** Event → record, and record → event: the two ends of everything that is sealed. */
+import { fromUtf8, utf8 } from "#protocol/bytes.ts";
+import { authorAt, type ChainState, currentEpoch } from "#protocol/chain/state.ts";
+import { recordKey } from "#protocol/derive.ts";
+import { MeshError } from "#protocol/errors.ts";
+import type { Curves, Random } from "#protocol/ports.ts";
+import { encodeHeader, encodeRecord, type Header, recordSignatureInput, type SealedRecord } from "#protocol/record.ts";
+import { events, type MeshEvent } from "#protocol/registry.ts";
+import { openBody, sealBody } from "#protocol/seal.ts";
+import type { Account } from "./account.ts";
+import type { Keyring } from "./keyring.ts";
+
+export type Sealer = {
+  /** Seals under the current epoch and signs. @throws MeshError waiting_for_key, not_a_member */
+  seal(chain: ChainState, draft: { id: string; label: string; n: number; event: MeshEvent }): Promise<Uint8Array>;
+  /** Signature and author, as of the sequence. @throws MeshError bad_signature, unknown_device, wrong_author, chain_… */
+  verify(chain: ChainState, hashes: readonly string[], record: SealedRecord, sequence: number): Promise<void>;
+  /** Null without the key yet. @throws MeshError bad_seal, bad_data */
+  open(chain: ChainState, record: SealedRecord): Promise<Opened | null>;
+};
+
+export type Opened = { known: true; event: MeshEvent } | { known: false };
+
+type SealPorts = { curves: Curves; random: Random };
+
+export function createSealer(ports: SealPorts, account: Account, workspace: string, keyring: Keyring): Sealer {
+  const { curves, random } = ports;
+
+  const contentKeyOf = async (chain: ChainState, header: Header): Promise<Uint8Array | null> => {
+    if (header.alg === "label") return keyring.contentKey(header.epoch, header.to);
+    const other = chain.members.get(header.from === account.user ? header.to : header.from);
+    return other ? keyring.pair(other) : null;
+  };
+
+  return {
+    async seal(chain, { id, label, n, event }) {
+      const epoch = currentEpoch(chain);
+      if (!epoch || !keyring.workspaceKey(epoch.number)) {
+        throw new MeshError("waiting_for_key", "No member has handed over the workspace's key yet.", "It comes as soon as one is online.");
+      }
+      const receiver = chain.members.get(label);
+      const sender = chain.members.get(account.user);
+      const header: Header = {
+        id,
+        from: account.user,
+        dev: account.device.id,
+        to: label,
+        n,
+        epoch: epoch.number,
+        head: chain.head,
+        alg: receiver ? "pair" : "label",
+        kid: receiver ? `${sender?.seed ?? 0}.${receiver.seed}` : "",
+      };
+      const key = await contentKeyOf(chain, header);
+      if (!key) throw new MeshError("not_a_member", "The receiver isn't in the workspace.", "See `claudemesh peers`.");
+      const headerBytes = encodeHeader(header);
+      const body = sealBody(recordKey(key, workspace, headerBytes), utf8(JSON.stringify(event)), random);
+      const signature = await curves.sign(account.device.secret, recordSignatureInput(workspace, headerBytes, body));
+      return encodeRecord(headerBytes, signature, body);
+    },
+
+    async verify(chain, hashes, { header, headerBytes, body, signature }, sequence) {
+      const device = authorAt(chain, header.from, header.dev, sequence);
+      if (!(await curves.verify(device.key, recordSignatureInput(workspace, headerBytes, body), signature))) {
+        throw new MeshError("bad_signature", "The record's signature doesn't hold.", "Its broker or the way to it changed it.");
+      }
+      requireSeenHead(hashes, header);
+    },
+
+    async open(chain, record) {
+      const key = await contentKeyOf(chain, record.header);
+      if (!key) return null;
+      const json = openBody(recordKey(key, workspace, record.headerBytes), record.body);
+      return parseEvent(json);
+    },
+  };
+}
+
+/** The sender's chain head must lie on our chain: another one means that the broker shows us two different truths. */
+function requireSeenHead(hashes: readonly string[], { head }: Header): void {
+  if (!head) throw new MeshError("bad_record", "Only a genesis has no chain head.", "Drop it.");
+  const ours = hashes[head.height];
+  if (ours === undefined) {
+    throw new MeshError("chain_withheld", "The sender knows membership entries that the broker didn't show us.", "Don't trust this broker.");
+  }
+  if (ours !== head.hash) {
+    throw new MeshError("chain_forked", "The sender was shown another membership chain than we were.", "Don't trust this broker.");
+  }
+}
+
+function parseEvent(json: Uint8Array): Opened {
+  const value: unknown = JSON.parse(fromUtf8(json));
+  const kind = typeof value === "object" && value !== null && "kind" in value ? value.kind : null;
+  if (typeof kind !== "string" || !isKind(kind)) return { known: false };
+  const parsed = events[kind].safeParse(value);
+  return parsed.success ? { known: true, event: parsed.data } : { known: false };
+}
+
+function isKind(kind: string): kind is keyof typeof events {
+  return Object.hasOwn(events, kind);
+}

@@ -1,0 +1,123 @@
+/**
+ * Takes in what the broker pushes: verify, open, then one transaction that keeps the records, moves the indexes and
+ * the cursor. What arrives while a batch is worked on makes the next batch.
+ */
+import { CHAIN } from "#protocol/ids.ts";
+import { MeshError } from "#protocol/errors.ts";
+import { decodeRecord, type SealedRecord } from "#protocol/record.ts";
+import type { MeshEvent } from "#protocol/registry.ts";
+import type { ChainView } from "./chain.ts";
+import type { Push } from "./link.ts";
+import type { RecordStatus } from "./replica.ts";
+import { createWorker } from "./worker.ts";
+
+const MAX_BATCH = 256;
+
+/** A verified record and what became of it. */
+export type Taken = {
+  seq: number;
+  at: number;
+  record: SealedRecord;
+  /** Height of a chain entry, else null. */
+  height: number | null;
+  status: RecordStatus;
+  event: MeshEvent | null;
+};
+
+export type Refused = { seq: number; at: number; error: MeshError };
+
+/** The outcome of a batch, to be committed as one. */
+export type Batch = { view: ChainView; taken: readonly Taken[]; refused: readonly Refused[]; through: number };
+
+export type SyncOwner = {
+  view(): ChainView;
+  cursor(): number;
+  /** @throws MeshError when the chain entry is none */
+  extend(view: ChainView, record: SealedRecord, seq: number): Promise<{ view: ChainView; height: number }>;
+  verify(view: ChainView, record: SealedRecord, seq: number): Promise<void>;
+  open(view: ChainView, record: SealedRecord): Promise<Pick<Taken, "status" | "event">>;
+  /** One durable transaction. */
+  commit(batch: Batch): Promise<void>;
+  credit(records: number, bytes: number): void;
+  /** The membership chain can't be believed: nothing more is applied. */
+  distrust(error: MeshError): void;
+};
+
+export type Sync = {
+  push(push: Push): void;
+  /** Nothing below `through` is missing; says so once all before it is applied. */
+  heartbeat(through: number): void;
+  /** Forgets what has arrived and isn't applied: it comes again on the next link. */
+  reset(): void;
+};
+
+export function createSync(owner: SyncOwner, onError: (error: unknown) => void): Sync {
+  let queue: Push[] = [];
+  let heard = 0;
+  let generation = 0;
+
+  const step = async () => {
+    const started = generation;
+    const pushes = queue.splice(0, MAX_BATCH);
+    const through = Math.max(pushes.at(-1)?.through ?? 0, queue.length === 0 ? heard : 0);
+    const batch = await judgeBatch(owner, pushes, through);
+    if (generation !== started) return;
+    await owner.commit(batch);
+    owner.credit(
+      pushes.length,
+      pushes.reduce((sum, push) => sum + push.size, 0),
+    );
+  };
+
+  const start = createWorker(
+    async () => {
+      while (queue.length > 0 || heard > owner.cursor()) await step();
+    },
+    (error) => {
+      queue = [];
+      heard = 0;
+      if (error instanceof MeshError) owner.distrust(error);
+      else onError(error);
+    },
+  );
+
+  return {
+    push(push) {
+      queue.push(push);
+      start();
+    },
+    heartbeat(through) {
+      heard = through;
+      start();
+    },
+    reset() {
+      queue = [];
+      heard = 0;
+      generation++;
+    },
+  };
+}
+
+async function judgeBatch(owner: SyncOwner, pushes: readonly Push[], through: number): Promise<Batch> {
+  let view = owner.view();
+  const taken: Taken[] = [];
+  const refused: Refused[] = [];
+  for (const { seq, at, record: bytes } of pushes) {
+    if (seq <= owner.cursor()) continue;
+    const record = decodeRecord(bytes);
+    if (record.header.to === CHAIN) {
+      const extended = await owner.extend(view, record, seq);
+      view = extended.view;
+      taken.push({ seq, at, record, height: extended.height, status: "applied", event: null });
+      continue;
+    }
+    try {
+      await owner.verify(view, record, seq);
+      taken.push({ seq, at, record, height: null, ...(await owner.open(view, record)) });
+    } catch (error) {
+      if (!(error instanceof MeshError)) throw error;
+      refused.push({ seq, at, error });
+    }
+  }
+  return { view, taken, refused, through };
+}

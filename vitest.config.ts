@@ -1,0 +1,15 @@
+import { availableParallelism } from "node:os";
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["**/*.test.ts"],
+    exclude: ["**/node_modules/**", "dist/**"],
+    globalSetup: ["test/build-once.ts"],
+    // Processes, not threads: native SQLite and real signals. Not more than cores: tests with bounds on time would suffer.
+    pool: "forks",
+    maxWorkers: Math.max(2, Math.min(4, availableParallelism())),
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+  },
+});
