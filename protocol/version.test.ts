@@ -49,8 +49,8 @@ function sorted(value: unknown): unknown {
 }
 
 /** For strict JSON, where the order of keys is part of the format. */
-function inOrder(schema: z.ZodType): string {
-  return JSON.stringify(shape(schema));
+function inOrder(table: Record<string, z.ZodType>): string {
+  return JSON.stringify(shapes(table));
 }
 
 /** Everything of the wire that schemas say. */
@@ -58,14 +58,7 @@ function description(): string {
   return JSON.stringify({
     domain: DOMAIN,
     signatureBytes: SIGNATURE_BYTES,
-    strict: {
-      ...Object.fromEntries(
-        Object.entries({ header, chainEntry, fromDevice, fromBroker, outer }).map(([name, schema]) => [
-          name,
-          inOrder(schema),
-        ]),
-      ),
-    },
+    strict: inOrder({ header, chainEntry, fromDevice, fromBroker, outer }),
     sealed: sorted(shapes(events)),
     methods: sorted(shapes(methods)),
     socket: { end: FORM_FEED, frames: socketFrames.map(encodeSocketFrame) },
@@ -88,7 +81,7 @@ test("the shapes on the wire are those of this protocol version", () => {
   expect(found, advice).toEqual(pinned);
 });
 
-test("the hash sees a renamed field, another type, another order of strict keys", () => {
+test("the hash sees a renamed field, another type, another order of strict keys, a key more allowed", () => {
   const hashes = [
     z.strictObject({ a: z.string(), b: z.int() }),
     z.strictObject({ a: z.string(), c: z.int() }),
@@ -96,6 +89,6 @@ test("the hash sees a renamed field, another type, another order of strict keys"
     z.strictObject({ a: z.string(), b: z.int().optional() }),
     z.strictObject({ b: z.int(), a: z.string() }),
     z.object({ a: z.string(), b: z.int() }),
-  ].map((schema) => hashOf(inOrder(schema)));
-  expect(new Set(hashes).size).toBeGreaterThanOrEqual(5);
+  ].map((schema) => hashOf(inOrder({ schema })));
+  expect(new Set(hashes).size).toBe(hashes.length);
 });

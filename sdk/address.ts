@@ -4,7 +4,7 @@ import { EVERYONE } from "#protocol/ids.ts";
 import { didYouMean } from "#protocol/nearest.ts";
 import { memberNames } from "./features/member.ts";
 import { topicLabel, topicNames } from "./features/topic.ts";
-import type { Mesh } from "./mesh.ts";
+import type { Peer } from "./peer.ts";
 import type { Workspace } from "./workspace.ts";
 
 export type Address = {
@@ -17,7 +17,7 @@ export type Address = {
 };
 
 /** @throws MeshError unknown_address, unknown_topic, with the nearest names */
-export function resolveAddress(mesh: Mesh, workspace: Workspace, text: string): Address {
+export function resolveAddress(peer: Peer, workspace: Workspace, text: string): Address {
   if (text === EVERYONE) return { label: EVERYONE, to: EVERYONE, toSession: null, topic: null };
   if (text.startsWith("#")) return topicAddress(workspace, text.slice(1));
   const [who = "", ...rest] = text.split("/");
@@ -30,16 +30,16 @@ export function resolveAddress(mesh: Mesh, workspace: Workspace, text: string): 
   }
   const name = who === "me" ? "me" : (names.get(member) ?? who);
   if (session === "") return { label: member, to: name, toSession: null, topic: null };
-  if (session !== "*" && !sessionNames(mesh, workspace, member).has(session)) {
-    const known = [...sessionNames(mesh, workspace, member)].map((one) => `${name}/${one}`);
+  if (session !== "*" && !sessionNames(peer, workspace, member).has(session)) {
+    const known = [...sessionNames(peer, workspace, member)].map((one) => `${name}/${one}`);
     throw unknown(`${name} has no session "${session}".`, didYouMean(text, known, `Write to \`${name}\`, or see \`claudemesh peers\`.`));
   }
   return { label: member, to: `${name}/${session}`, toSession: session, topic: null };
 }
 
 /** By the client's own session id, ours or a colleague's. @throws MeshError unknown_address */
-export function resolveSession(mesh: Mesh, workspace: Workspace, id: string): Address {
-  const own = mesh.sessions().find((session) => session.id === id);
+export function resolveSession(peer: Peer, workspace: Workspace, id: string): Address {
+  const own = peer.sessions().find((session) => session.id === id);
   if (own) return { label: workspace.me, to: `me/${own.name}`, toSession: own.name, topic: null };
   for (const { member, face } of workspace.presence.present()) {
     const session = face.sessions.find((one) => one.id === id);
@@ -65,9 +65,9 @@ function activeNames(workspace: Workspace, names: ReadonlyMap<string, string>): 
 }
 
 /** Names that hold now and those that were seen before: a message waits while nobody holds the name. */
-function sessionNames(mesh: Mesh, workspace: Workspace, member: string): Set<string> {
+function sessionNames(peer: Peer, workspace: Workspace, member: string): Set<string> {
   const seen = workspace.replica.db.sql("SELECT name FROM sessions_seen WHERE member = ?").all(member);
-  const own = member === workspace.me ? mesh.knownSessionNames() : [];
+  const own = member === workspace.me ? peer.knownSessionNames() : [];
   return new Set([...seen.map((row) => String(row.name)), ...own]);
 }
 

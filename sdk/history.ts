@@ -8,7 +8,7 @@ import type { Taken } from "./sync.ts";
 
 export type History = {
   /** Fetches until at least `wanted` records of the label are here, or there are no more, or the broker is away. */
-  fill(label: string, wanted: number): Promise<void>;
+  fill(label: string, name: string, wanted: number): Promise<void>;
 };
 
 export type HistoryOwner = {
@@ -39,7 +39,12 @@ export function createHistory(replica: Replica, link: () => Link | null, owner: 
   };
 
   return {
-    async fill(label, wanted) {
+    async fill(label, name, wanted) {
+      // A label that isn't followed misses whatever came since it was last looked at: begin at the newest again.
+      db.sql(
+        `INSERT INTO labels (label, name, since, complete, joined) VALUES (?1, ?2, ?3, 0, 0)
+         ON CONFLICT DO UPDATE SET since = ?3, complete = 0 WHERE joined = 0`,
+      ).run(label, name, replica.cursor());
       for (;;) {
         const row = db.sql("SELECT since, complete FROM labels WHERE label = ?").get(label);
         const since = Number(row?.since ?? 0);

@@ -88,6 +88,7 @@ export async function openWorkspace(
   let invite = membering.invite;
   /** Why the workspace can't be used to the full: shown, and cleared when it passes. */
   let trouble: MeshError | null = null;
+  let closed = false;
   /** Chain height that somebody has shown us; nothing is sealed before it is verified. */
   let blockedEpoch = -1;
   const sealedUnder = new Map<string, number>();
@@ -314,7 +315,7 @@ export async function openWorkspace(
     CHAIN,
     EVERYONE,
     me,
-    ...replica.db.sql("SELECT label FROM labels").all().map((row) => String(row.label)),
+    ...replica.db.sql("SELECT label FROM labels WHERE joined = 1").all().map((row) => String(row.label)),
   ];
 
   if (view.state) await keyring.learn(view.state);
@@ -340,7 +341,9 @@ export async function openWorkspace(
     isMember: () => view.state !== null && activeMember(view.state, me) !== undefined,
     propose: membership.propose,
     start: () => link?.start(),
+    isClosed: () => closed,
     async stop() {
+      closed = true;
       await presence.leave();
       link?.stop();
       replica.db.close();
@@ -363,15 +366,21 @@ export async function openWorkspace(
       return id;
     },
     /** Wants the records of a label from now on; earlier ones come by `history`. */
-    async join(label: string, name: string): Promise<void> {
+    async follow(label: string, name: string): Promise<void> {
       replica.db
-        .sql("INSERT INTO labels (label, name, since, complete) VALUES (?, ?, ?, 0) ON CONFLICT DO NOTHING")
+        .sql(
+          `INSERT INTO labels (label, name, since, complete, joined) VALUES (?1, ?2, ?3, 0, 1)
+           ON CONFLICT DO UPDATE SET since = ?3, complete = 0, joined = 1`,
+        )
         .run(label, name, replica.cursor());
-      if (link?.state() === "online") await link.subscribe([label]);
+      if (link?.state() !== "online") return;
+      // What came between the cursor and the broker's head was not pushed under this label: it is history.
+      const { head } = await link.subscribe([label]);
+      replica.db.sql("UPDATE labels SET since = ? WHERE label = ?").run(head, label);
     },
-    part(label: string): void {
-      replica.db.sql("DELETE FROM labels WHERE label = ?").run(label);
-      link?.send({ type: "unsubscribe", labels: [label] });
+    unfollow(label: string): void {
+      replica.db.sql("UPDATE labels SET joined = 0 WHERE label = ?").run(label);
+      if (link?.state() === "online") link.send({ type: "unsubscribe", labels: [label] });
     },
   };
 }

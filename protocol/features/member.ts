@@ -37,7 +37,7 @@ export const peerSession = z.object({
   stats: z.record(z.string(), z.number()).nullable(),
 });
 
-export const peer = z.object({
+export const peerListing = z.object({
   member: id,
   name: z.string(),
   workspace: z.string(),
@@ -49,9 +49,9 @@ export const peer = z.object({
 });
 
 export const peerMethods = methods({
-  list: { scope: "read", params: z.strictObject({ workspace }), result: z.object({ peers: z.array(peer) }) },
+  list: { scope: "read", params: z.strictObject({ workspace }), result: z.object({ peers: z.array(peerListing) }) },
 });
 
 export type SessionFace = z.infer<typeof sessionFace>;
 export type Face = z.infer<typeof face>;
-export type Peer = z.infer<typeof peer>;
+export type PeerListing = z.infer<typeof peerListing>;

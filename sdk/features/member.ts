@@ -1,10 +1,10 @@
 /** Members' names, and `peers`. */
 import { EVERYONE, shortId } from "#protocol/ids.ts";
 import type { Handlers } from "#protocol/registry.ts";
-import type { Peer as PeerEntry, SessionFace } from "#protocol/features/member.ts";
+import type { PeerListing, SessionFace } from "#protocol/features/member.ts";
 import { activeMember, currentEpoch } from "#protocol/chain/state.ts";
 import type { Feature } from "../feature.ts";
-import type { Caller, Mesh, Opened } from "../mesh.ts";
+import type { Caller, Peer, Opened } from "../peer.ts";
 import type { Happening, Workspace } from "../workspace.ts";
 
 export const member: Feature = {
@@ -46,7 +46,7 @@ export function memberNames(workspace: Workspace): Map<string, string> {
 }
 
 /** Tells my name where it isn't told yet. */
-export function introduceMyself(mesh: Mesh, { workspace }: Opened, happening: Happening): void {
+export function introduceMyself(peer: Peer, { workspace }: Opened, happening: Happening): void {
   if (happening.type !== "key" && !(happening.type === "link" && happening.state === "online")) return;
   const chain = workspace.chain();
   const epoch = chain && currentEpoch(chain);
@@ -54,24 +54,24 @@ export function introduceMyself(mesh: Mesh, { workspace }: Opened, happening: Ha
   const told = workspace.replica.db
     .sql("SELECT name FROM member_names WHERE member = ? ORDER BY coalesce(seq, 9e15) DESC LIMIT 1")
     .get(workspace.me);
-  const { name } = mesh.account;
+  const { name } = peer.account;
   if (told?.name !== name) workspace.say(EVERYONE, { kind: "member.profile", name });
 }
 
-export function peerHandlers(mesh: Mesh): Handlers<Caller>["peer"] {
+export function peerHandlers(peer: Peer): Handlers<Caller>["peer"] {
   return {
-    list: ({ workspace: selector }) => ({ peers: mesh.readable(selector).flatMap((opened) => peersOf(mesh, opened)) }),
+    list: ({ workspace: selector }) => ({ peers: peer.readable(selector).flatMap((opened) => peersOf(peer, opened)) }),
   };
 }
 
-function peersOf(mesh: Mesh, { slug, workspace }: Opened): PeerEntry[] {
+function peersOf(peer: Peer, { slug, workspace }: Opened): PeerListing[] {
   const names = memberNames(workspace);
   const members = [...(workspace.chain()?.members.values() ?? [])].filter(({ active }) => active);
   return members.map(({ id, role }) => {
     const name = names.get(id) ?? id;
     const you = id === workspace.me;
     const devices = workspace.presence.present().filter((device) => device.member === id);
-    const sessions = [...(you ? mesh.sessions() : []), ...devices.flatMap(({ face }) => face.sessions)];
+    const sessions = [...(you ? peer.sessions() : []), ...devices.flatMap(({ face }) => face.sessions)];
     const lastSeen = workspace.presence.lastSeen(id);
     return {
       member: id,
@@ -81,14 +81,14 @@ function peersOf(mesh: Mesh, { slug, workspace }: Opened): PeerEntry[] {
       online: you || devices.length > 0,
       you,
       lastSeen: lastSeen === null ? null : new Date(lastSeen).toISOString(),
-      sessions: sessions.map((session) => peerSession(mesh, name, session)),
+      sessions: sessions.map((session) => peerSession(peer, name, session)),
     };
   });
 }
 
-function peerSession(mesh: Mesh, member: string, session: SessionFace): PeerEntry["sessions"][number] {
+function peerSession(peer: Peer, member: string, session: SessionFace): PeerListing["sessions"][number] {
   const { id, name, type, status, summary, cwd, host } = session;
   const address = `${member}/${name}`;
-  const sameHost = host === mesh.host;
+  const sameHost = host === peer.host;
   return { id, address, type, status, summary, cwd, host, sameHost, repo: null, branch: null, model: null, stats: null };
 }

@@ -8,7 +8,7 @@ import type { SqlRow } from "#protocol/ports.ts";
 import type { Handlers } from "#protocol/registry.ts";
 import { type Address, resolveAddress, resolveSession } from "../address.ts";
 import type { Feature } from "../feature.ts";
-import type { Caller, Mesh, Opened } from "../mesh.ts";
+import type { Caller, Peer, Opened } from "../peer.ts";
 import type { Workspace } from "../workspace.ts";
 import { memberNames } from "./member.ts";
 import { receiptsOf, stateOf } from "./receipt.ts";
@@ -65,20 +65,20 @@ export const message: Feature = {
   },
 };
 
-export function messageHandlers(mesh: Mesh): Handlers<Caller>["message"] {
+export function messageHandlers(peer: Peer): Handlers<Caller>["message"] {
   return {
     async send({ to, toSession, ...options }, caller) {
       if ((to === undefined) === (toSession === undefined)) {
         throw new MeshError("usage", "A message has one receiver: TO or --to-session.", "See `claudemesh send --help`.");
       }
       const resolve = (workspace: Workspace) =>
-        toSession === undefined ? resolveAddress(mesh, workspace, to ?? "") : resolveSession(mesh, workspace, toSession);
-      const opened = mesh.writable(options.workspace, resolve);
-      return sendMessage(mesh, opened, resolve(opened.workspace), options, caller);
+        toSession === undefined ? resolveAddress(peer, workspace, to ?? "") : resolveSession(peer, workspace, toSession);
+      const opened = peer.writable(options.workspace, resolve);
+      return sendMessage(peer, opened, resolve(opened.workspace), options, caller);
     },
 
     inbox({ workspace: selector, unread, markRead, limit = 1000 }, { session }) {
-      const messages = mesh.readable(selector).flatMap((opened) =>
+      const messages = peer.readable(selector).flatMap((opened) =>
         opened.workspace.replica.db
           .sql(
             `SELECT m.*, r.id IS NOT NULL AS read FROM messages m LEFT JOIN reads r ON r.id = m.id
@@ -92,12 +92,12 @@ export function messageHandlers(mesh: Mesh): Handlers<Caller>["message"] {
       );
       messages.sort((a, b) => (a.id < b.id ? -1 : 1));
       const shown = messages.slice(-limit);
-      if (markRead) markAsRead(mesh, shown);
+      if (markRead) markAsRead(peer, shown);
       return { messages: shown };
     },
 
     status({ workspace: selector, id: part }) {
-      const { opened, id } = findMessage(mesh.readable(selector), part, "sender = me");
+      const { opened, id } = findMessage(peer.readable(selector), part, "sender = me");
       return { id, ...receiptsOf(opened.workspace, id) };
     },
   };
@@ -113,7 +113,7 @@ type SendOptions = {
 };
 
 /** Into the outbox; then, if asked to, waits for the receipt. */
-export async function sendMessage(mesh: Mesh, opened: Opened, address: Address, options: SendOptions, { session }: Caller) {
+export async function sendMessage(peer: Peer, opened: Opened, address: Address, options: SendOptions, { session }: Caller) {
   const { workspace, slug } = opened;
   const { text, wait, waitMs = 10_000, priority = "next" } = options;
   requireText(text);
@@ -131,7 +131,7 @@ export async function sendMessage(mesh: Mesh, opened: Opened, address: Address, 
     ...(replyTo ? { replyTo } : {}),
     mentions: mentionsIn(workspace, text),
     priority,
-    sentAt: Math.floor(mesh.now()),
+    sentAt: Math.floor(peer.now()),
   };
   const id = workspace.say(address.label, event, options.id);
   if (wait) await waitFor(workspace, id, wait, waitMs);
@@ -177,8 +177,8 @@ function mentionsIn(workspace: Workspace, text: string): string[] {
 }
 
 /** Marks are the member's: read here is read in all sessions. */
-export function markAsRead(mesh: Mesh, messages: readonly Message[]): void {
-  for (const { slug, workspace } of mesh.readable(undefined)) {
+export function markAsRead(peer: Peer, messages: readonly Message[]): void {
+  for (const { slug, workspace } of peer.readable(undefined)) {
     const mine = messages.filter((one) => one.workspace === slug && !one.read);
     if (mine.length === 0) continue;
     workspace.replica.db.transaction(() => {

@@ -2,7 +2,7 @@
 import type { DeliveryState } from "#protocol/features/message.ts";
 import { type ReceiptState, receiptState } from "#protocol/features/receipt.ts";
 import type { Feature } from "../feature.ts";
-import type { Mesh, Opened } from "../mesh.ts";
+import type { Peer, Opened } from "../peer.ts";
 import type { Happening, Workspace } from "../workspace.ts";
 import { memberNames } from "./member.ts";
 
@@ -36,7 +36,7 @@ export const receipt: Feature = {
 };
 
 /** Sends what is due: the first at once, further ones of the same second together. */
-export function createReceiptSender(mesh: Mesh) {
+export function createReceiptSender(peer: Peer) {
   const nextAllowed = new Map<string, number>();
   const scheduled = new Set<string>();
 
@@ -60,15 +60,15 @@ export function createReceiptSender(mesh: Mesh) {
   const soon = (opened: Opened, member: string) => {
     const key = `${opened.workspace.id}/${member}`;
     if (scheduled.has(key)) return;
-    const wait = Math.max(0, (nextAllowed.get(key) ?? 0) - mesh.now());
+    const wait = Math.max(0, (nextAllowed.get(key) ?? 0) - peer.now());
     const run = () => {
       scheduled.delete(key);
-      nextAllowed.set(key, mesh.now() + INTERVAL_MS);
+      nextAllowed.set(key, peer.now() + INTERVAL_MS);
       if (!opened.workspace.isClosed()) flush(opened, member);
     };
     if (wait === 0) return run();
     scheduled.add(key);
-    mesh.timers.after(wait, run);
+    peer.ports.timers.after(wait, run);
   };
 
   return (opened: Opened, happening: Happening) => {

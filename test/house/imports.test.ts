@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { importsOf, type Rules, violations } from "./imports.ts";
 import { isSource, ROOT, sourceFiles } from "./sources.ts";
 
-const PURE = ["tweetnacl", "@noble/hashes", "zod"];
+const PURE = ["tweetnacl", "@noble/hashes", "zod", "fastest-levenshtein"];
 
 // part          may import these parts                these packages                              node:* and sockets
 // biome-ignore format: a table reads better aligned

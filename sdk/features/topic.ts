@@ -1,0 +1,175 @@
+/** Topics: who made which, which of them I follow, what was said there. */
+import { legalName } from "#protocol/derive.ts";
+import { MeshError } from "#protocol/errors.ts";
+import type { Topic } from "#protocol/features/topic.ts";
+import { EVERYONE } from "#protocol/ids.ts";
+import { didYouMean } from "#protocol/nearest.ts";
+import type { Handlers } from "#protocol/registry.ts";
+import type { Feature } from "../feature.ts";
+import type { Caller, Opened, Peer } from "../peer.ts";
+import type { Workspace } from "../workspace.ts";
+import { memberNames } from "./member.ts";
+import { markAsRead, messageById, sendMessage, toMessage } from "./message.ts";
+
+export const topic: Feature = {
+  name: "topic",
+  tables: `
+    CREATE TABLE topics (
+      name TEXT NOT NULL, id TEXT NOT NULL, creator TEXT NOT NULL, seq INTEGER, PRIMARY KEY (name, id)
+    ) STRICT;
+    CREATE TABLE topic_members (id TEXT PRIMARY KEY, name TEXT NOT NULL, member TEXT NOT NULL, joined INTEGER NOT NULL, seq INTEGER) STRICT;
+  `,
+  apply: {
+    "topic.create"({ db }, { name }, { id, from, seq }) {
+      db.sql(
+        "INSERT INTO topics (name, id, creator, seq) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq",
+      ).run(name, id, from, seq);
+    },
+    "topic.join"({ db }, { name }, { id, from, seq }) {
+      db.sql(MEMBERSHIP).run(id, name, from, 1, seq);
+    },
+    "topic.leave"({ db }, { name }, { id, from, seq }) {
+      db.sql(MEMBERSHIP).run(id, name, from, 0, seq);
+    },
+  },
+};
+
+const MEMBERSHIP = `
+  INSERT INTO topic_members (id, name, member, joined, seq) VALUES (?, ?, ?, ?, ?)
+  ON CONFLICT DO UPDATE SET seq = excluded.seq`;
+
+export function topicHandlers(peer: Peer): Handlers<Caller>["topic"] {
+  /** The workspace where the topic is, and its name without the #. */
+  const find = (selector: string | undefined, text: string) => {
+    const name = bareName(text);
+    const opened = peer.writable(selector, (workspace) => topicLabel(workspace, name));
+    return { opened, workspace: opened.workspace, name, label: topicLabel(opened.workspace, name) };
+  };
+
+  const join = async ({ workspace }: Opened, name: string, label: string) => {
+    if (isJoined(workspace, label)) return;
+    await workspace.follow(label, name);
+    workspace.say(label, { kind: "topic.join", name });
+  };
+
+  return {
+    async create({ workspace: selector, topic: text }) {
+      const name = bareName(text);
+      const opened = peer.writable(selector);
+      const { workspace } = opened;
+      if (legalName(name) !== name) {
+        throw new MeshError("bad_data", `"${name}" is not a topic's name.`, `Use a-z, 0-9, dot, dash: ${legalName(name) || "deploys"}.`);
+      }
+      const label = workspace.keyring.labelId("topic", name);
+      if (!label) throw waitingForKey();
+      if (topicNames(workspace).includes(name)) {
+        throw new MeshError("conflict", `The topic #${name} is there already.`, `Join it: claudemesh topic join ${name}`);
+      }
+      workspace.say(EVERYONE, { kind: "topic.create", name });
+      await join(opened, name, label);
+      return describe(opened, name);
+    },
+    list: ({ workspace: selector }) => ({
+      topics: peer.readable(selector).flatMap((opened) => topicNames(opened.workspace).map((name) => describe(opened, name))),
+    }),
+    async join({ workspace: selector, topic: text }) {
+      const { opened, name, label } = find(selector, text);
+      await join(opened, name, label);
+      return describe(opened, name);
+    },
+    async leave({ workspace: selector, topic: text }) {
+      const { opened, workspace, name, label } = find(selector, text);
+      if (isJoined(workspace, label)) {
+        workspace.say(label, { kind: "topic.leave", name });
+        workspace.unfollow(label);
+      }
+      return describe(opened, name);
+    },
+    async send({ workspace: selector, topic: text, ...options }, caller) {
+      const { opened, name, label } = find(selector, text);
+      // Who speaks in a topic hears the answers.
+      await join(opened, name, label);
+      return sendMessage(peer, opened, { label, to: `#${name}`, toSession: null, topic: name }, options, caller);
+    },
+    async history({ workspace: selector, topic: text, limit = 100, markRead }) {
+      const { opened, workspace, name, label } = find(selector, text);
+      await workspace.history.fill(label, name, limit);
+      const messages = workspace.replica.db
+        .sql(
+          `SELECT m.*, r.id IS NOT NULL AS read FROM messages m LEFT JOIN reads r ON r.id = m.id
+           WHERE m.topic = ? AND m.label = ? ORDER BY coalesce(m.seq, 9e15) DESC, m.id DESC LIMIT ?`,
+        )
+        .all(name, label, limit)
+        .map((row) => toMessage(opened, row))
+        .reverse();
+      if (markRead) markAsRead(peer, messages);
+      return { messages };
+    },
+    async tail({ workspace: selector, topic: text }, caller, emit) {
+      const { opened, workspace, name, label } = find(selector, text);
+      await join(opened, name, label);
+      const stop = peer.listen((where, happening) => {
+        if (where.workspace !== workspace || happening.type !== "applied" || !happening.isNew) return;
+        const { event, record } = happening;
+        const said = event.kind === "message" && record.label === label ? messageById(opened, record.from, record.id) : null;
+        if (said) emit(said);
+      });
+      caller.ended(stop);
+      return {};
+    },
+  };
+}
+
+/** The label of a topic that exists. @throws MeshError unknown_topic with the nearest names, waiting_for_key */
+export function topicLabel(workspace: Workspace, name: string): string {
+  const names = topicNames(workspace);
+  if (!names.includes(name)) {
+    const hint = didYouMean(name, names, `Create it: claudemesh topic create ${name}`);
+    throw new MeshError("unknown_topic", `There is no topic #${name}.`, hint);
+  }
+  const label = workspace.keyring.labelId("topic", name);
+  if (!label) throw waitingForKey();
+  return label;
+}
+
+export function topicNames(workspace: Workspace): string[] {
+  return workspace.replica.db
+    .sql("SELECT DISTINCT name FROM topics ORDER BY name")
+    .all()
+    .map((row) => String(row.name));
+}
+
+function describe({ slug, workspace }: Opened, name: string): Topic {
+  const { db } = workspace.replica;
+  const label = workspace.keyring.labelId("topic", name) ?? "";
+  const creator = db.sql("SELECT creator FROM topics WHERE name = ? ORDER BY coalesce(seq, 9e15) LIMIT 1").get(name);
+  const counts = db
+    .sql(
+      `SELECT count(*) AS unread, coalesce(sum(mentioned), 0) AS mentions FROM messages
+       WHERE topic = ? AND label = ? AND sender <> ? AND id NOT IN (SELECT id FROM reads)`,
+    )
+    .get(name, label, workspace.me);
+  const last = db.sql("SELECT max(sent_at) AS at FROM messages WHERE topic = ? AND label = ?").get(name, label);
+  const joined = isJoined(workspace, label);
+  return {
+    name,
+    workspace: slug,
+    joined,
+    unread: joined ? Number(counts?.unread ?? 0) : 0,
+    mentions: joined ? Number(counts?.mentions ?? 0) : 0,
+    createdBy: memberNames(workspace).get(String(creator?.creator)) ?? "",
+    lastMessageAt: last?.at ? new Date(Number(last.at)).toISOString() : null,
+  };
+}
+
+function isJoined(workspace: Workspace, label: string): boolean {
+  return workspace.replica.db.sql("SELECT 1 FROM labels WHERE label = ? AND joined = 1").get(label) !== undefined;
+}
+
+function bareName(text: string): string {
+  return text.replace(/^#/, "");
+}
+
+function waitingForKey(): MeshError {
+  return new MeshError("waiting_for_key", "No member has handed over the workspace's key yet.", "It comes as soon as one is online.");
+}

@@ -1,0 +1,168 @@
+/** Workspaces: making, listing, choosing, leaving; and the invites into them. */
+import { fromBase64url, toBase64url } from "#protocol/bytes.ts";
+import { activeMember, currentEpoch, mayInvite } from "#protocol/chain/state.ts";
+import { inviteSeed } from "#protocol/derive.ts";
+import { fromErrorShape, MeshError } from "#protocol/errors.ts";
+import type { ListedWorkspace } from "#protocol/features/workspace.ts";
+import { brokerOrigin } from "#protocol/frames.ts";
+import { ID_PATTERN, newInviteCode } from "#protocol/ids.ts";
+import { decodeInviteLink, encodeInviteLink } from "#protocol/invite-link.ts";
+import type { FetchJson } from "#protocol/ports.ts";
+import type { Handlers } from "#protocol/registry.ts";
+import type { Feature } from "../feature.ts";
+import type { Caller, Opened, Peer } from "../peer.ts";
+import type { Happening, Workspace } from "../workspace.ts";
+import { memberNames } from "./member.ts";
+import { unreadCount } from "./message.ts";
+
+const DAY_MS = 86_400_000;
+const CHAIN_WAIT_MS = 10_000;
+const JOIN_WAIT_MS = 10_000;
+/** How long a join waits for somebody to hand over the key before it tells that nobody is there. */
+const KEY_WAIT_MS = 3000;
+
+export const workspace: Feature = {
+  name: "workspace",
+  tables: "CREATE TABLE workspace_names (id TEXT PRIMARY KEY, sender TEXT NOT NULL, name TEXT NOT NULL, seq INTEGER) STRICT;",
+  apply: {
+    "workspace.profile"({ db, chain }, { name }, { id, from, seq }) {
+      const role = chain.members.get(from)?.role;
+      if (!role || !mayInvite(role)) return;
+      db.sql(
+        "INSERT INTO workspace_names (id, sender, name, seq) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq",
+      ).run(id, from, name, seq);
+    },
+  },
+};
+
+/** Who joined knows the workspace's own name once a key is here. */
+export function learnName(peer: Peer) {
+  return (where: Opened, happening: Happening): void => {
+    if (happening.type !== "applied" || happening.event.kind !== "workspace.profile") return;
+    peer.settleSlug(where, happening.event.name);
+  };
+}
+
+export function workspaceHandlers(peer: Peer, defaultBroker: () => string | null): Handlers<Caller>["workspace"] {
+  return {
+    list: () => ({ workspaces: peer.opened().map(listed) }),
+    async create({ name }) {
+      const opened = await peer.create(name, defaultBroker());
+      return { id: opened.workspace.id, slug: opened.slug, broker: opened.workspace.broker };
+    },
+    use({ workspace: selector }) {
+      const opened = peer.writable(selector);
+      peer.use(opened);
+      return listed(opened);
+    },
+    info({ workspace: selector }) {
+      const opened = peer.writable(selector);
+      const { workspace: one } = opened;
+      const chain = one.chain();
+      return {
+        ...listed(opened),
+        owner: chain && (memberNames(one).get(chain.owner) ?? null),
+        epoch: (chain && currentEpoch(chain)?.number) ?? 0,
+        chain: chain?.head ?? null,
+        cursor: one.replica.cursor(),
+        outbox: one.replica.outboxSize(),
+        note: noteOf(one),
+      };
+    },
+    async leave({ workspace: selector }) {
+      const opened = peer.writable(selector);
+      const { workspace: one, slug } = opened;
+      await one.propose(async () => ({ type: "leave" }), CHAIN_WAIT_MS);
+      await peer.remove(opened);
+      return { id: one.id, slug };
+    },
+  };
+}
+
+export function inviteHandlers(peer: Peer): Handlers<Caller>["invite"] {
+  const { random, curves, fetchJson } = peer.ports;
+  return {
+    async create({ workspace: selector, role = "member", uses = 1, expiresInMs = 7 * DAY_MS }) {
+      const { workspace: one } = peer.writable(selector);
+      if (!one.broker) throw new MeshError("offline", "This workspace has no broker to meet at.", "Start one: claudemesh up --broker URL");
+      const secret = random(16);
+      const code = newInviteCode(random);
+      const expiresAt = Math.floor(peer.now() + expiresInMs);
+      const key = toBase64url(await curves.signingPublicKey(inviteSeed(secret)));
+      const state = await one.propose(async () => ({ type: "invite", code, key, role, expiresAt, uses }), CHAIN_WAIT_MS);
+      const head = fromBase64url(state.head.hash).subarray(0, 16);
+      const url = encodeInviteLink({ broker: brokerOrigin(one.broker), code, secret, head });
+      return { url, code, role, expiresAt: new Date(expiresAt).toISOString(), uses };
+    },
+
+    async accept({ url, waitMs = JOIN_WAIT_MS }) {
+      const { broker, code, secret, head } = decodeInviteLink(url);
+      const id = await lookUp(fetchJson, broker, code);
+      const opened = await peer.add(id, broker, { code, secret, head });
+      const { workspace: one } = opened;
+      try {
+        await one.changed.until(() => joinOutcome(one), waitMs, "the broker to take in the join");
+      } catch (error) {
+        // A join that was refused leaves nothing behind; one that wasn't answered yet goes on by itself.
+        if (!(error instanceof MeshError) || error.code !== "timeout") await peer.remove(opened);
+        throw error;
+      }
+      const waiting = !(await hasKey(one));
+      const role = one.chain()?.members.get(one.me)?.role ?? "member";
+      const name = memberNames(one).get(one.me);
+      return { id, slug: opened.slug, member: { id: one.me, name: waiting || !name ? peer.account.name : name, role }, waiting };
+    },
+  };
+}
+
+async function lookUp(fetchJson: FetchJson, broker: string, code: string): Promise<string> {
+  const { status, body } = await fetchJson(`${broker}/v1/invites/${code}`);
+  const answer = typeof body === "object" && body !== null ? body : {};
+  if (status === 200 && "workspace" in answer && typeof answer.workspace === "string" && ID_PATTERN.test(answer.workspace)) {
+    return answer.workspace;
+  }
+  if (status === 404) throw new MeshError("invite_not_found", "The broker knows no such invite.", "Ask for a new invite link.");
+  throw fromErrorShape({ code: "offline", message: `The broker answered with ${status}.`, hint: "Try again later." });
+}
+
+/** True when in; throws why not; null while it isn't known. */
+function joinOutcome(one: Workspace): true | null {
+  const trouble = one.trouble();
+  if (trouble && one.link() === "offline" && trouble.code !== "offline") throw trouble;
+  return one.isMember() && !one.isJoining() ? true : null;
+}
+
+async function hasKey(one: Workspace): Promise<boolean> {
+  const named = () => one.replica.db.sql("SELECT 1 FROM workspace_names").get() !== undefined && memberNames(one).has(one.me);
+  try {
+    await one.changed.until(() => (named() ? true : null), KEY_WAIT_MS, "the key");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function listed({ slug, used, workspace: one }: Opened): ListedWorkspace {
+  const chain = one.chain();
+  const me = chain && activeMember(chain, one.me);
+  return {
+    id: one.id,
+    slug,
+    broker: one.broker,
+    role: me?.role ?? null,
+    link: one.link(),
+    members: [...(chain?.members.values() ?? [])].filter(({ active }) => active).length,
+    unread: unreadCount(one),
+    used,
+  };
+}
+
+function noteOf(one: Workspace): string | null {
+  const trouble = one.trouble();
+  if (trouble) return trouble.message;
+  if (one.isJoining()) return "Waiting for the broker to take in the join.";
+  const chain = one.chain();
+  const epoch = chain && currentEpoch(chain);
+  if (epoch && !one.keyring.workspaceKey(epoch.number)) return "Waiting for a member who is online to hand over the key.";
+  return null;
+}

@@ -1,0 +1,207 @@
+/** A person's claudemesh on this device: the account, all of its workspaces, and the rule which one a verb means. */
+import { toBase64url } from "#protocol/bytes.ts";
+import { legalName } from "#protocol/derive.ts";
+import { MeshError } from "#protocol/errors.ts";
+import type { SessionFace } from "#protocol/features/member.ts";
+import { EVERYONE } from "#protocol/ids.ts";
+import { didYouMean } from "#protocol/nearest.ts";
+import type { Database, SqlRow } from "#protocol/ports.ts";
+import { type Account, loadAccount, openAccountDatabase } from "./account.ts";
+import { type InviteSecret, inviteFromText } from "./membership.ts";
+import type { PeerPorts } from "./ports.ts";
+import { features, reactions } from "./registry.ts";
+import { foundWorkspace, type Happening, openWorkspace, type Workspace } from "./workspace.ts";
+
+export type Opened = { slug: string; used: boolean; workspace: Workspace };
+
+/** Who asks: the session that a client speaks for, and when it is gone. */
+export type Caller = { session: { id: string; name: string } | null; ended(run: () => void): void };
+
+export const PERSONAL = "personal";
+
+export type Peer = {
+  account: Account;
+  ports: PeerPorts;
+  host: string;
+  now(): number;
+  /** Sessions attached to this device. */
+  sessions(): readonly SessionFace[];
+  setSessions(sessions: readonly SessionFace[]): void;
+  /** Names of this device's sessions, past ones too. */
+  knownSessionNames(): string[];
+  database: Database;
+  opened(): readonly Opened[];
+  /** All workspaces, or the one named. @throws MeshError unknown_workspace */
+  readable(selector: string | undefined): readonly Opened[];
+  /** The one workspace that a write goes to. @throws MeshError unknown_workspace, workspace_needed, or what `resolves` throws */
+  writable(selector: string | undefined, resolves?: (workspace: Workspace) => unknown): Opened;
+  /** @throws MeshError conflict */
+  create(name: string, broker: string | null): Promise<Opened>;
+  /** Opens a workspace that this account is to join. */
+  add(workspace: string, broker: string, invite: InviteSecret): Promise<Opened>;
+  remove(opened: Opened): Promise<void>;
+  use(opened: Opened): void;
+  /** Gives a workspace whose slug is provisional its own name. */
+  settleSlug(opened: Opened, name: string): void;
+  listen(listener: (where: Opened, happening: Happening) => void): () => void;
+  start(): void;
+  stop(): Promise<void>;
+};
+
+export async function createPeer(ports: PeerPorts, options: { name: string; host: string }): Promise<Peer> {
+  const database = openAccountDatabase(ports);
+  const account = await loadAccount(ports, database, options.name);
+  const workspaces: Opened[] = [];
+  const listeners = new Set<(where: Opened, happening: Happening) => void>();
+  let sessions: readonly SessionFace[] = [];
+  let started = false;
+
+  const open = async (row: SqlRow): Promise<Opened> => {
+    const membering = {
+      id: String(row.id),
+      broker: row.broker === null ? null : String(row.broker),
+      invite: inviteFromText(row.invite === null ? null : String(row.invite)),
+    };
+    // The workspace tells of itself once it is open, and by then `opened` is made.
+    const workspace = await openWorkspace(ports, account, membering, features, (happening) => hear(opened, happening));
+    const opened: Opened = { slug: String(row.slug), used: row.used === 1, workspace };
+    workspaces.push(opened);
+    return opened;
+  };
+
+  const hear = (where: Opened, happening: Happening) => {
+    if (!where.workspace.isJoining()) database.sql("UPDATE workspaces SET invite = NULL WHERE id = ?").run(where.workspace.id);
+    for (const react of react_) react(where, happening);
+    for (const listener of listeners) listener(where, happening);
+  };
+
+  const insert = (id: string, slug: string, broker: string | null, invite: InviteSecret | null) => {
+    const secret = invite && [invite.code, toBase64url(invite.secret), toBase64url(invite.head)].join(".");
+    database
+      .sql(
+        `INSERT INTO workspaces (id, slug, broker, invite, unnamed, position)
+         VALUES (?, ?, ?, ?, ?, (SELECT coalesce(max(position), 0) + 1 FROM workspaces))`,
+      )
+      .run(id, slug, broker, secret, invite ? 1 : 0);
+    const row = database.sql("SELECT * FROM workspaces WHERE id = ?").get(id);
+    if (!row) throw new Error("the row was just inserted");
+    return row;
+  };
+
+  const freeSlug = (wanted: string) => {
+    const taken = new Set(workspaces.map(({ slug }) => slug));
+    if (!taken.has(wanted)) return wanted;
+    for (let i = 2; ; i++) if (!taken.has(`${wanted}-${i}`)) return `${wanted}-${i}`;
+  };
+
+  const begin = (opened: Opened) => {
+    if (!started) return;
+    opened.workspace.presence.show({ sessions: [...sessions] });
+    opened.workspace.start();
+    hear(opened, { type: "key" });
+  };
+
+  const byName = (selector: string): Opened => {
+    const found = workspaces.filter(({ slug, workspace }) => slug === selector || workspace.id === selector);
+    if (found[0]) return found[0];
+    const hint = didYouMean(selector, workspaces.map(({ slug }) => slug), "See `claudemesh workspace list`.");
+    throw new MeshError("unknown_workspace", `There is no workspace "${selector}" here.`, hint);
+  };
+
+  const peer: Peer = {
+    account,
+    ports,
+    host: options.host,
+    now: ports.clock.now,
+    database,
+    sessions: () => sessions,
+    setSessions(next) {
+      sessions = next;
+      for (const { workspace } of workspaces) workspace.presence.show({ sessions: [...next] });
+    },
+    knownSessionNames: () => database.sql("SELECT name FROM sessions").all().map((row) => String(row.name)),
+    opened: () => workspaces,
+    readable: (selector) => (selector === undefined ? workspaces : [byName(selector)]),
+    writable: (selector, resolves) => (selector === undefined ? choose(workspaces, resolves) : byName(selector)),
+
+    async create(name, broker) {
+      const slug = legalName(name);
+      if (slug === "") throw new MeshError("bad_data", `"${name}" has no letter or digit for a name.`, "Use a-z, 0-9, dot, dash.");
+      if (workspaces.some((one) => one.slug === slug)) {
+        throw new MeshError("conflict", `You have a workspace "${slug}" already.`, "Give it another name.");
+      }
+      const id = await foundWorkspace(ports, account);
+      const opened = await open(insert(id, slug, broker, null));
+      opened.workspace.say(EVERYONE, { kind: "workspace.profile", name: slug });
+      begin(opened);
+      return opened;
+    },
+    async add(id, broker, invite) {
+      const known = workspaces.find(({ workspace }) => workspace.id === id);
+      if (known) throw new MeshError("conflict", `You are in this workspace already: ${known.slug}.`, `claudemesh workspace use ${known.slug}`);
+      const opened = await open(insert(id, freeSlug(`w-${id.slice(0, 6).toLowerCase()}`), broker, invite));
+      begin(opened);
+      return opened;
+    },
+    async remove(opened) {
+      workspaces.splice(workspaces.indexOf(opened), 1);
+      await opened.workspace.stop();
+      database.sql("DELETE FROM workspaces WHERE id = ?").run(opened.workspace.id);
+      ports.removeDatabase(opened.workspace.id);
+    },
+    use(opened) {
+      for (const one of workspaces) one.used = one === opened;
+      database.sql("UPDATE workspaces SET used = (id = ?)").run(opened.workspace.id);
+    },
+    settleSlug(opened, name) {
+      const row = database.sql("SELECT unnamed FROM workspaces WHERE id = ?").get(opened.workspace.id);
+      if (row?.unnamed !== 1) return;
+      opened.slug = freeSlug(name);
+      database.sql("UPDATE workspaces SET slug = ?, unnamed = 0 WHERE id = ?").run(opened.slug, opened.workspace.id);
+      opened.workspace.changed.notify();
+    },
+    listen(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    start() {
+      started = true;
+      for (const opened of workspaces) begin(opened);
+    },
+    async stop() {
+      await Promise.all(workspaces.map(({ workspace }) => workspace.stop()));
+      database.close();
+    },
+  };
+  const react_ = reactions.map((make) => make(peer));
+  for (const row of database.sql("SELECT * FROM workspaces ORDER BY position").all()) await open(row);
+  return peer;
+}
+
+/** The one in use, else the only one besides `personal`, else the only one where the address resolves. */
+function choose(workspaces: readonly Opened[], resolves?: (workspace: Workspace) => unknown): Opened {
+  const used = workspaces.find((opened) => opened.used);
+  if (used) return used;
+  const shared = workspaces.filter(({ slug }) => slug !== PERSONAL);
+  const candidates = shared.length > 0 ? shared : workspaces;
+  const [only, another] = candidates;
+  if (only && !another) return only;
+  const fitting = resolves ? candidates.filter(({ workspace }) => doesResolve(workspace, resolves)) : [];
+  const [fit, alsoFits] = fitting;
+  if (fit && !alsoFits) return fit;
+  const slugs = candidates.map(({ slug }) => slug).join(", ");
+  throw new MeshError(
+    "workspace_needed",
+    slugs === "" ? "You are in no workspace yet." : `Which workspace? There are ${slugs}.`,
+    slugs === "" ? "claudemesh workspace create NAME" : "Add --workspace NAME, or choose one: claudemesh workspace use NAME",
+  );
+}
+
+function doesResolve(workspace: Workspace, resolves: (workspace: Workspace) => unknown): boolean {
+  try {
+    resolves(workspace);
+    return true;
+  } catch {
+    return false;
+  }
+}

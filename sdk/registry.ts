@@ -1,0 +1,34 @@
+/** Every feature of a peer, one line each: its index, what it does by itself, what it answers. */
+import type { Handlers } from "#protocol/registry.ts";
+import type { Feature } from "./feature.ts";
+import { introduceMyself, member, peerHandlers } from "./features/member.ts";
+import { message, messageHandlers } from "./features/message.ts";
+import { createReceiptSender, receipt } from "./features/receipt.ts";
+import { topic, topicHandlers } from "./features/topic.ts";
+import { inviteHandlers, learnName, workspace, workspaceHandlers } from "./features/workspace.ts";
+import type { Caller, Opened, Peer } from "./peer.ts";
+import type { Happening } from "./workspace.ts";
+
+export const features: readonly Feature[] = [workspace, member, message, receipt, topic];
+
+/** Called with everything that happens in a workspace, after it is durable. */
+export type Reaction = (where: Opened, happening: Happening) => void;
+
+export const reactions: readonly ((peer: Peer) => Reaction)[] = [
+  learnName,
+  (peer) => (where, happening) => introduceMyself(peer, where, happening),
+  createReceiptSender,
+];
+
+/** What a peer answers anywhere; a daemon adds what only a daemon does. */
+export type PeerHandlers = Pick<Handlers<Caller>, "invite" | "message" | "peer" | "topic" | "workspace">;
+
+export function peerHandlersOf(peer: Peer, defaultBroker: () => string | null): PeerHandlers {
+  return {
+    invite: inviteHandlers(peer),
+    message: messageHandlers(peer),
+    peer: peerHandlers(peer),
+    topic: topicHandlers(peer),
+    workspace: workspaceHandlers(peer, defaultBroker),
+  };
+}
