@@ -48,17 +48,29 @@ export const nodeCurves: Curves = {
       );
     } catch {
       // OpenSSL refuses a point of small order, whose shared secret everybody knows.
-      throw new MeshError("bad_key", "A colleague's sealing key is not a usable key.", "Don't trust this workspace's broker.");
+      throw new MeshError(
+        "bad_key",
+        "A colleague's sealing key is not a usable key.",
+        "Don't trust this workspace's broker.",
+      );
     }
   },
 };
 
 function parseSecret(curve: Curve, seed: Uint8Array): KeyObject {
-  return createPrivateKey({ key: Buffer.from(concat(SECRET_PREFIX[curve], seed)), format: "der", type: "pkcs8" });
+  return createPrivateKey({
+    key: Buffer.from(concat(SECRET_PREFIX[curve], seed)),
+    format: "der",
+    type: "pkcs8",
+  });
 }
 
 function parsePublic(curve: Curve, key: Uint8Array): KeyObject {
-  return createPublicKey({ key: Buffer.from(concat(PUBLIC_PREFIX[curve], key)), format: "der", type: "spki" });
+  return createPublicKey({
+    key: Buffer.from(concat(PUBLIC_PREFIX[curve], key)),
+    format: "der",
+    type: "spki",
+  });
 }
 
 function rawPublic(secret: KeyObject): Uint8Array {

@@ -50,19 +50,28 @@ function wrap(sqlite: Sqlite.Database): Database {
 }
 
 function prepare(sqlite: Sqlite.Database, text: string): Statement {
-  const statement = sqlite.prepare<SqlValue[], SqlRow>(text);
+  const statement = sqlite.prepare<unknown[], SqlRow>(text);
+  // better-sqlite3 takes ?1, ?2 … for names; here they are places, so that a value can be used twice.
+  const isNumbered = /\?\d/.test(text);
+  const bind = (values: readonly SqlValue[]): readonly unknown[] =>
+    isNumbered ? [Object.fromEntries(values.map((value, i) => [String(i + 1), value]))] : values;
   return {
-    run: (...values) => ({ changes: statement.run(...values).changes }),
-    get: (...values) => statement.get(...values),
-    all: (...values) => statement.all(...values),
-    each: (...values) => statement.iterate(...values),
+    run: (...values) => ({ changes: statement.run(...bind(values)).changes }),
+    get: (...values) => statement.get(...bind(values)),
+    all: (...values) => statement.all(...bind(values)),
+    each: (...values) => statement.iterate(...bind(values)),
   };
 }
 
 function migrate(database: Database, migrations: readonly Migration[]): void {
   database.transaction(() => {
     database.exec("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, hash TEXT NOT NULL) STRICT");
-    const applied = new Map(database.sql("SELECT name, hash FROM migrations").all().map((row) => [row.name, row.hash]));
+    const applied = new Map(
+      database
+        .sql("SELECT name, hash FROM migrations")
+        .all()
+        .map((row) => [row.name, row.hash]),
+    );
     for (const { name, sql } of migrations) {
       const hash = createHash("sha256").update(sql).digest("hex");
       const known = applied.get(name);

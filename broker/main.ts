@@ -26,7 +26,14 @@ const USAGE = `claudemesh broker: relay sealed messages between daemons; it can 
 Example: claudemesh broker --host 0.0.0.0 --port 7433 --data /var/lib/claudemesh
 `;
 
-type Options = { host: string; port: number; data: string; publicUrls: string[]; json: boolean; parentPipe: boolean };
+type Options = {
+  host: string;
+  port: number;
+  data: string;
+  publicUrls: string[];
+  json: boolean;
+  parentPipe: boolean;
+};
 
 function readOptions(argv: string[]): Options | null {
   const { values } = parseArgs({
@@ -34,7 +41,10 @@ function readOptions(argv: string[]): Options | null {
     options: {
       host: { type: "string", default: "127.0.0.1" },
       port: { type: "string", default: "7433" },
-      data: { type: "string", default: join(process.env.CLAUDEMESH_HOME ?? join(homedir(), ".claudemesh"), "broker") },
+      data: {
+        type: "string",
+        default: join(process.env.CLAUDEMESH_HOME ?? join(homedir(), ".claudemesh"), "broker"),
+      },
       "public-url": { type: "string", multiple: true, default: [] },
       json: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
@@ -48,7 +58,14 @@ function readOptions(argv: string[]): Options | null {
     throw new MeshError("usage", `--port ${values.port} is not a port.`, "Give a number from 0 to 65535.");
   }
   const { host, json } = values;
-  return { host, port, json, data: resolve(values.data), publicUrls: values["public-url"], parentPipe: values["parent-pipe"] };
+  return {
+    host,
+    port,
+    json,
+    data: resolve(values.data),
+    publicUrls: values["public-url"],
+    parentPipe: values["parent-pipe"],
+  };
 }
 
 /** By which names devices may know this broker: what was said, and every address that leads here. */
@@ -58,7 +75,9 @@ function originsOf({ host, publicUrls }: Options, port: number): Set<string> {
   const addresses = Object.values(networkInterfaces())
     .flatMap((infos) => infos ?? [])
     .map(({ address, family }) => (family === "IPv6" ? `[${address.replace(/%.*$/, "")}]` : address));
-  const names = isWildcard ? [...local, hostname(), ...addresses] : [...local, host.includes(":") ? `[${host}]` : host];
+  const names = isWildcard
+    ? [...local, hostname(), ...addresses]
+    : [...local, host.includes(":") ? `[${host}]` : host];
   const urls = [...publicUrls, ...names.map((name) => `http://${name}:${port}`)];
   return new Set(urls.filter((url) => URL.canParse(url)).map(brokerOrigin));
 }
@@ -68,7 +87,11 @@ async function run(options: Options): Promise<void> {
   const log = createLogger("broker", { path: join(options.data, "broker.log") });
   const unlock = lockFolder(join(options.data, "broker.lock"));
   if (!unlock) {
-    throw new MeshError("conflict", `Another broker runs on ${options.data}.`, "Stop it, or give another --data.");
+    throw new MeshError(
+      "conflict",
+      `Another broker runs on ${options.data}.`,
+      "Stop it, or give another --data.",
+    );
   }
   const fatal = (error: unknown) => {
     log.error({ error: String(error) }, "storage failed; ending so that memory and disk can't differ");
@@ -77,10 +100,17 @@ async function run(options: Options): Promise<void> {
   const store = openSqliteStore(join(options.data, "broker.db"));
   const world = { clock: systemClock, timers: systemTimers, random: systemRandom, curves: nodeCurves };
   const listening = await listen(options.host, options.port, (port) =>
-    createBroker({ ...world, store, bus: createBus(), log, fatal }, { ...DEFAULT_TIMES, origins: originsOf(options, port) }),
+    createBroker(
+      { ...world, store, bus: createBus(), log, fatal },
+      { ...DEFAULT_TIMES, origins: originsOf(options, port) },
+    ),
   );
-  const url = options.publicUrls[0] ?? `http://${options.host.includes(":") ? `[${options.host}]` : options.host}:${listening.port}`;
-  process.stdout.write(options.json ? `${JSON.stringify({ url, pid: process.pid })}\n` : `broker listening on ${url}\n`);
+  const url =
+    options.publicUrls[0] ??
+    `http://${options.host.includes(":") ? `[${options.host}]` : options.host}:${listening.port}`;
+  process.stdout.write(
+    options.json ? `${JSON.stringify({ url, pid: process.pid })}\n` : `broker listening on ${url}\n`,
+  );
   log.info({ port: listening.port, pid: process.pid }, "listening");
 
   let stopping = false;
@@ -104,7 +134,9 @@ async function run(options: Options): Promise<void> {
 function fail(error: unknown, json: boolean): never {
   const known = error instanceof MeshError ? error : fromSystem(error);
   const shape = errorShape(known ?? error);
-  process.stderr.write(json ? `${JSON.stringify({ error: shape })}\n` : `error: ${shape.message}\nhint: ${shape.hint}\n`);
+  process.stderr.write(
+    json ? `${JSON.stringify({ error: shape })}\n` : `error: ${shape.message}\nhint: ${shape.hint}\n`,
+  );
   process.exit(ERRORS[shape.code].exit);
 }
 
@@ -112,10 +144,18 @@ function fromSystem(error: unknown): MeshError | null {
   const code = error instanceof Error && "code" in error ? error.code : "";
   if (code === "EADDRINUSE") return new MeshError("conflict", "The port is in use.", "Give another --port.");
   if (code === "EACCES" || code === "EROFS" || code === "EADDRNOTAVAIL") {
-    return new MeshError("bad_data", `The system refuses: ${String(error)}`, "Check --host, --port and the rights on --data.");
+    return new MeshError(
+      "bad_data",
+      `The system refuses: ${String(error)}`,
+      "Check --host, --port and the rights on --data.",
+    );
   }
   if (typeof code === "string" && code.startsWith("ERR_PARSE_ARGS")) {
-    return new MeshError("usage", error instanceof Error ? error.message : "Wrong usage.", "See `claudemesh broker --help`.");
+    return new MeshError(
+      "usage",
+      error instanceof Error ? error.message : "Wrong usage.",
+      "See `claudemesh broker --help`.",
+    );
   }
   return null;
 }

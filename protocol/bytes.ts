@@ -13,7 +13,11 @@ export function fromUtf8(bytes: Uint8Array): string {
   try {
     return decoder.decode(bytes);
   } catch {
-    throw new MeshError("invalid_utf8", "The bytes are not valid UTF-8.", "Send text, or encode binary data as base64.");
+    throw new MeshError(
+      "invalid_utf8",
+      "The bytes are not valid UTF-8.",
+      "Send text, or encode binary data as base64.",
+    );
   }
 }
 
@@ -27,10 +31,16 @@ export function toBase64url(bytes: Uint8Array): string {
 /** @throws MeshError bad_data on padding, foreign characters or stray trailing bits */
 export function fromBase64url(text: string): Uint8Array {
   if (/^[A-Za-z0-9_-]*$/.test(text) && text.length % 4 !== 1) {
-    const bytes = Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
+    const bytes = Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (c) =>
+      c.charCodeAt(0),
+    );
     if (toBase64url(bytes) === text) return bytes;
   }
-  throw new MeshError("bad_data", "This is not base64url without padding.", "Check that the value was copied whole.");
+  throw new MeshError(
+    "bad_data",
+    "This is not base64url without padding.",
+    "Check that the value was copied whole.",
+  );
 }
 
 export function concat(...parts: readonly Uint8Array[]): Uint8Array {

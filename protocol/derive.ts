@@ -11,12 +11,23 @@ export function idOf(bytes: Uint8Array): string {
 }
 
 /** X25519 secret of a member in one workspace: the same on each of the person's machines, nothing to copy. */
-export function memberSealingSecret(seed: Uint8Array, user: string, workspace: string, seedNumber: number): Uint8Array {
-  return deriveKey(seed, "member", [fromBase64url(workspace), u32(seedNumber)], { salt: fromBase64url(user) });
+export function memberSealingSecret(
+  seed: Uint8Array,
+  user: string,
+  workspace: string,
+  seedNumber: number,
+): Uint8Array {
+  return deriveKey(seed, "member", [fromBase64url(workspace), u32(seedNumber)], {
+    salt: fromBase64url(user),
+  });
 }
 
 /** The key that two members share: X25519, then HSalsa20 as in NaCl's `crypto_box` (equal to its `beforenm`). */
-export async function pairKey(curves: Curves, secret: Uint8Array, publicKey: Uint8Array): Promise<Uint8Array> {
+export async function pairKey(
+  curves: Curves,
+  secret: Uint8Array,
+  publicKey: Uint8Array,
+): Promise<Uint8Array> {
   return hsalsa20(await curves.agree(secret, publicKey));
 }
 
@@ -65,6 +76,11 @@ export function inviteSeed(secret: Uint8Array): Uint8Array {
 
 /** A name's nearest legal form: lower case, foreign characters to "-". Empty where nothing is left. */
 export function legalName(text: string): string {
-  const legal = text.toLowerCase().replaceAll(/[^a-z0-9._-]+/g, "-").replace(/^[._-]+/, "").slice(0, 32).replace(/-+$/, "");
+  const legal = text
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9._-]+/g, "-")
+    .replace(/^[._-]+/, "")
+    .slice(0, 32)
+    .replace(/-+$/, "");
   return NAME_PATTERN.test(legal) ? legal : "";
 }

@@ -53,7 +53,12 @@ export const received = z.strictObject({ type: z.literal("received"), records: c
 export const subscribe = z.strictObject({ type: z.literal("subscribe"), request, labels });
 export const unsubscribe = z.strictObject({ type: z.literal("unsubscribe"), labels });
 /** Records above `head` will be pushed; earlier ones, down to `floor`, come by `read`. */
-export const subscribed = z.strictObject({ type: z.literal("subscribed"), request, head: count, floor: count });
+export const subscribed = z.strictObject({
+  type: z.literal("subscribed"),
+  request,
+  head: count,
+  floor: count,
+});
 
 /** History of one label, newest first, below the sequence `before`. */
 export const read = z.strictObject({
@@ -99,7 +104,14 @@ export const send = z.strictObject({ type: z.literal("send") });
 export const push = z.strictObject({ type: z.literal("push"), seq: count, at: time, through: count });
 export const item = z.strictObject({ type: z.literal("item"), request, seq: count, at: time });
 
-export const fromDevice = z.discriminatedUnion("type", [hello, received, subscribe, unsubscribe, read, presence]);
+export const fromDevice = z.discriminatedUnion("type", [
+  hello,
+  received,
+  subscribe,
+  unsubscribe,
+  read,
+  presence,
+]);
 export const fromBroker = z.discriminatedUnion("type", [
   challenge,
   helloAck,
@@ -146,7 +158,8 @@ export function encodeRecordFrame(head: Outer, record: Uint8Array): Uint8Array {
 /** @throws MeshError bad_frame */
 export function decodeRecordFrame(frame: Uint8Array): { outer: Outer; record: Uint8Array } {
   const end = frame.length < 2 ? Number.POSITIVE_INFINITY : 2 + readU16(frame);
-  if (end > frame.length) throw new MeshError("bad_frame", "The frame is cut short.", "Update claudemesh on both sides.");
+  if (end > frame.length)
+    throw new MeshError("bad_frame", "The frame is cut short.", "Update claudemesh on both sides.");
   return { outer: outerJson.decode(frame.subarray(2, end)), record: frame.subarray(end) };
 }
 
@@ -183,7 +196,11 @@ export function presenceInput(workspace: string, frame: Omit<Presence, "signatur
 export function brokerOrigin(url: string): string {
   const http = url.replace(/^ws/i, "http");
   if (URL.canParse(http) && /^https?:$/.test(new URL(http).protocol)) return new URL(http).origin;
-  throw new MeshError("bad_data", `"${url}" is not a broker's address.`, "Give it as http(s)://host:port or ws(s)://host:port.");
+  throw new MeshError(
+    "bad_data",
+    `"${url}" is not a broker's address.`,
+    "Give it as http(s)://host:port or ws(s)://host:port.",
+  );
 }
 
 export function newNonce(random: (length: number) => Uint8Array): string {

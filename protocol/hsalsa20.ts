@@ -3,7 +3,9 @@ import nacl from "tweetnacl";
 import { utf8 } from "./bytes.ts";
 
 type Lowlevel = {
-  lowlevel: { crypto_core_hsalsa20(out: Uint8Array, input: Uint8Array, key: Uint8Array, constant: Uint8Array): number };
+  lowlevel: {
+    crypto_core_hsalsa20(out: Uint8Array, input: Uint8Array, key: Uint8Array, constant: Uint8Array): number;
+  };
 };
 
 const { lowlevel } = nacl as unknown as Lowlevel;

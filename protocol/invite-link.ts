@@ -20,11 +20,16 @@ export function encodeInviteLink(link: InviteLink): string {
 /** @throws MeshError invite_malformed */
 export function decodeInviteLink(text: string): InviteLink {
   const malformed = (why: string) =>
-    new MeshError("invite_malformed", `This is not a whole invite link: ${why}.`, "Copy the link again, to its last character.");
+    new MeshError(
+      "invite_malformed",
+      `This is not a whole invite link: ${why}.`,
+      "Copy the link again, to its last character.",
+    );
   if (!URL.canParse(text)) throw malformed("it is not a URL");
   const url = new URL(text);
   const code = url.pathname.match(/^\/i\/([^/]+)$/)?.[1];
-  if (!/^https?:$/.test(url.protocol) || !code || !INVITE_CODE_PATTERN.test(code)) throw malformed("it has no invite code");
+  if (!/^https?:$/.test(url.protocol) || !code || !INVITE_CODE_PATTERN.test(code))
+    throw malformed("it has no invite code");
   let fragment: Uint8Array;
   try {
     fragment = fromBase64url(url.hash.slice(1));
@@ -32,5 +37,10 @@ export function decodeInviteLink(text: string): InviteLink {
     throw malformed("the part behind # is damaged");
   }
   if (fragment.length !== 32) throw malformed("the part behind # is missing or cut");
-  return { broker: brokerOrigin(url.origin), code, secret: fragment.subarray(0, 16), head: fragment.subarray(16) };
+  return {
+    broker: brokerOrigin(url.origin),
+    code,
+    secret: fragment.subarray(0, 16),
+    head: fragment.subarray(16),
+  };
 }

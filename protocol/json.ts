@@ -10,7 +10,8 @@ export type StrictJson<T> = { encode(value: T): Uint8Array; decode(bytes: Uint8A
  * Schemas hold strings, integers, booleans, null, arrays, strict objects; no floats, whose text forms differ.
  */
 export function strictJson<T>(schema: z.ZodType<T>, code: ErrorCode, what: string): StrictJson<T> {
-  const refuse = (why: string) => new MeshError(code, `The ${what} is malformed: ${why}.`, "Update claudemesh on both sides.");
+  const refuse = (why: string) =>
+    new MeshError(code, `The ${what} is malformed: ${why}.`, "Update claudemesh on both sides.");
   const encode = (value: T) => {
     const checked = schema.safeParse(value);
     if (!checked.success) throw refuse(firstIssue(checked.error));

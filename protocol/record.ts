@@ -55,11 +55,19 @@ export function encodeRecord(headerBytes: Uint8Array, signature: Uint8Array, bod
 /** @throws MeshError bad_record, too_large */
 export function decodeRecord(bytes: Uint8Array): SealedRecord {
   if (bytes.length > LIMITS.record) {
-    throw new MeshError("too_large", `A record of ${bytes.length} bytes is over the limit of ${LIMITS.record}.`, "Send less at once.");
+    throw new MeshError(
+      "too_large",
+      `A record of ${bytes.length} bytes is over the limit of ${LIMITS.record}.`,
+      "Send less at once.",
+    );
   }
   const bodyStart = bytes.length < 2 ? Number.POSITIVE_INFINITY : 2 + readU16(bytes) + SIGNATURE_BYTES;
   if (bodyStart > bytes.length || bodyStart > 2 + LIMITS.header + SIGNATURE_BYTES) {
-    throw new MeshError("bad_record", "The record's header length is wrong.", "Update claudemesh on both sides.");
+    throw new MeshError(
+      "bad_record",
+      "The record's header length is wrong.",
+      "Update claudemesh on both sides.",
+    );
   }
   const headerBytes = bytes.subarray(2, bodyStart - SIGNATURE_BYTES);
   return {
@@ -72,6 +80,10 @@ export function decodeRecord(bytes: Uint8Array): SealedRecord {
 }
 
 /** What a record's signature covers. */
-export function recordSignatureInput(workspace: string, headerBytes: Uint8Array, body: Uint8Array): Uint8Array {
+export function recordSignatureInput(
+  workspace: string,
+  headerBytes: Uint8Array,
+  body: Uint8Array,
+): Uint8Array {
   return signatureInput("record", fromBase64url(workspace), headerBytes, sha256(body));
 }

@@ -1,5 +1,5 @@
 /** Every feature, one line each: what travels sealed (events) and what can be asked of a daemon (methods). */
-import { z } from "zod";
+import type { z } from "zod";
 import * as daemon from "./features/daemon.ts";
 import * as member from "./features/member.ts";
 import * as message from "./features/message.ts";

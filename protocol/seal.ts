@@ -27,7 +27,11 @@ export function openBody(recordKey: Uint8Array, body: Uint8Array): Uint8Array {
   if (!equalBytes(body.subarray(0, COMMITMENT_BYTES), commitmentOf(recordKey))) {
     throw badSeal("it was sealed under another key");
   }
-  const padded = nacl.secretbox.open(body.subarray(nonceEnd), body.subarray(COMMITMENT_BYTES, nonceEnd), recordKey);
+  const padded = nacl.secretbox.open(
+    body.subarray(nonceEnd),
+    body.subarray(COMMITMENT_BYTES, nonceEnd),
+    recordKey,
+  );
   if (!padded) throw badSeal("its content was changed");
   const length = padded.length < 4 ? Number.POSITIVE_INFINITY : readU32(padded);
   if (padme(4 + length) !== padded.length || padded.subarray(4 + length).some((byte) => byte !== 0)) {

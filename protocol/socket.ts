@@ -10,7 +10,7 @@ export const FORM_FEED = 0x0c;
 export type ClientKind = "cli" | "adapter" | "daemon" | "other";
 
 /** First on every connection. `session` is the Claude session that the client speaks for, where there is one. */
-export type SocketHello = { client: ClientKind; version: string; session?: string };
+export type SocketHello = { client: ClientKind; version: string; session?: string | undefined };
 export type SocketWelcome = { version: string; pid: number };
 export type SocketRequest = { id: number; method: string; params: unknown };
 export type SocketResponse = { id: number; result: unknown } | { id: number; error: ErrorShape };
@@ -32,13 +32,17 @@ export function encodeSocketFrame(frame: SocketFrame): string {
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /** Cuts a byte stream into frames. Chunks of an unfinished frame are kept as they came and joined once. */
-export function createSocketDecoder(limit: number, onFrame: (frame: { type: string; data: unknown }) => void) {
+export function createSocketDecoder(
+  limit: number,
+  onFrame: (frame: { type: string; data: unknown }) => void,
+) {
   let parts: Uint8Array[] = [];
   let size = 0;
 
   const take = (part: Uint8Array) => {
     size += part.length;
-    if (size > limit) throw new MeshError("too_large", `A frame is over the limit of ${limit} bytes.`, "Send less at once.");
+    if (size > limit)
+      throw new MeshError("too_large", `A frame is over the limit of ${limit} bytes.`, "Send less at once.");
     if (part.length > 0) parts.push(part);
   };
 
@@ -75,5 +79,9 @@ function parseSocketFrame(bytes: Uint8Array): { type: string; data: unknown } {
   } catch {
     // Answered below like any other malformed frame.
   }
-  throw new MeshError("bad_frame", "A frame is not {type, data} in JSON.", "Frames end with a form feed (0x0c).");
+  throw new MeshError(
+    "bad_frame",
+    "A frame is not {type, data} in JSON.",
+    "Frames end with a form feed (0x0c).",
+  );
 }

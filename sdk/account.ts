@@ -88,7 +88,11 @@ async function makeAccount(ports: PeerPorts, database: Database, name: string): 
 }
 
 /** Derived, never copied: the same on every machine of the person. */
-export async function sealingPair(ports: PeerPorts, account: Account, workspace: string): Promise<SealingPair> {
+export async function sealingPair(
+  ports: PeerPorts,
+  account: Account,
+  workspace: string,
+): Promise<SealingPair> {
   const secret = memberSealingSecret(account.seed, account.user, workspace, account.seedNumber);
   return { secret, key: await ports.curves.sealingPublicKey(secret) };
 }

@@ -32,7 +32,10 @@ export function resolveAddress(peer: Peer, workspace: Workspace, text: string): 
   if (session === "") return { label: member, to: name, toSession: null, topic: null };
   if (session !== "*" && !sessionNames(peer, workspace, member).has(session)) {
     const known = [...sessionNames(peer, workspace, member)].map((one) => `${name}/${one}`);
-    throw unknown(`${name} has no session "${session}".`, didYouMean(text, known, `Write to \`${name}\`, or see \`claudemesh peers\`.`));
+    throw unknown(
+      `${name} has no session "${session}".`,
+      didYouMean(text, known, `Write to \`${name}\`, or see \`claudemesh peers\`.`),
+    );
   }
   return { label: member, to: `${name}/${session}`, toSession: session, topic: null };
 }
@@ -44,7 +47,8 @@ export function resolveSession(peer: Peer, workspace: Workspace, id: string): Ad
   for (const { member, face } of workspace.presence.present()) {
     const session = face.sessions.find((one) => one.id === id);
     const name = memberNames(workspace).get(member);
-    if (session) return { label: member, to: `${name}/${session.name}`, toSession: session.name, topic: null };
+    if (session)
+      return { label: member, to: `${name}/${session.name}`, toSession: session.name, topic: null };
   }
   throw unknown(`No session here has the id ${id}.`, "See `claudemesh peers --json`.");
 }

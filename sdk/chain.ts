@@ -1,13 +1,25 @@
 /** This replica's membership chain: loaded, extended only by entries that hold, and proposed to. */
 import { fromBase64url, toBase64url } from "#protocol/bytes.ts";
 import { admit } from "#protocol/chain/admit.ts";
-import { type ChainEntry, encodeEntry, entryHash, joinProofInput, workspaceId } from "#protocol/chain/entries.ts";
+import {
+  type ChainEntry,
+  encodeEntry,
+  entryHash,
+  joinProofInput,
+  workspaceId,
+} from "#protocol/chain/entries.ts";
 import { type ChainState, currentEpoch } from "#protocol/chain/state.ts";
 import { inviteSeed } from "#protocol/derive.ts";
 import { MeshError } from "#protocol/errors.ts";
 import { CHAIN } from "#protocol/ids.ts";
+import {
+  decodeRecord,
+  encodeHeader,
+  encodeRecord,
+  recordSignatureInput,
+  type SealedRecord,
+} from "#protocol/record.ts";
 import type { ChainHead } from "#protocol/schema.ts";
-import { decodeRecord, encodeHeader, encodeRecord, recordSignatureInput, type SealedRecord } from "#protocol/record.ts";
 import type { Account, SealingPair } from "./account.ts";
 import type { PeerPorts } from "./ports.ts";
 import type { Replica } from "./replica.ts";
@@ -47,14 +59,19 @@ export async function extend(
   sequence: number,
 ): Promise<{ view: ChainView; height: number }> {
   const hash = entryHash(record.bytes);
-  const [awaited, ...pending] = view.pending;
-  if (awaited) {
-    const height = view.hashes.length - view.pending.length;
-    if (view.hashes[height] === hash) return { view: { ...view, pending }, height };
-    throw new MeshError("chain_forked", "The broker holds another beginning of this workspace.", "Don't trust this broker.");
-  }
   const known = view.hashes.indexOf(hash);
-  if (known >= 0) return { view, height: known };
+  const firstPending = view.hashes.length - view.pending.length;
+  if (known >= 0) {
+    const isEcho = known === firstPending;
+    return { view: isEcho ? { ...view, pending: view.pending.slice(1) } : view, height: known };
+  }
+  if (view.pending.length > 0) {
+    throw new MeshError(
+      "chain_forked",
+      "The broker holds another beginning of this workspace.",
+      "Don't trust this broker.",
+    );
+  }
   const state = await admit(ports.curves, workspace, view.state, record, sequence);
   return { view: { state, hashes: [...view.hashes, hash], pending: [] }, height: state.head.height };
 }
@@ -69,15 +86,33 @@ export async function signEntry(
 ): Promise<Uint8Array> {
   const { id, n, head, epoch } = place;
   const { user: from, device } = account;
-  const headerBytes = encodeHeader({ id, from, dev: device.id, to: CHAIN, n, epoch, head, alg: "none", kid: "" });
+  const headerBytes = encodeHeader({
+    id,
+    from,
+    dev: device.id,
+    to: CHAIN,
+    n,
+    epoch,
+    head,
+    alg: "none",
+    kid: "",
+  });
   const body = encodeEntry(entry);
-  const signature = await ports.curves.sign(device.secret, recordSignatureInput(workspace, headerBytes, body));
+  const signature = await ports.curves.sign(
+    device.secret,
+    recordSignatureInput(workspace, headerBytes, body),
+  );
   return encodeRecord(headerBytes, signature, body);
 }
 
 /** Where the next entry by this device goes. */
 export function nextPlace(view: ChainView, id: string, n: number) {
-  return { id, n, head: view.state?.head ?? null, epoch: (view.state && currentEpoch(view.state)?.number) ?? 0 };
+  return {
+    id,
+    n,
+    head: view.state?.head ?? null,
+    epoch: (view.state && currentEpoch(view.state)?.number) ?? 0,
+  };
 }
 
 /** A genesis for a new workspace, and the id that it gives. */
@@ -89,7 +124,11 @@ export function draftGenesis(ports: PeerPorts, account: Account) {
   };
   return {
     workspace: workspaceId(commitment),
-    entry: (sealing: SealingPair): ChainEntry => ({ type: "genesis", ...commitment, ...newcomer(account, sealing) }),
+    entry: (sealing: SealingPair): ChainEntry => ({
+      type: "genesis",
+      ...commitment,
+      ...newcomer(account, sealing),
+    }),
   };
 }
 
@@ -125,7 +164,8 @@ function newcomer(account: Account, sealing: SealingPair) {
 /** The chain must contain the head that the link names: its maker saw this chain and no other. @throws MeshError invite_wrong_head */
 export function requireHead(view: ChainView, head: Uint8Array): void {
   const prefix = toBase64url(head);
-  if (view.hashes.some((hash) => toBase64url(fromBase64url(hash).subarray(0, head.length)) === prefix)) return;
+  if (view.hashes.some((hash) => toBase64url(fromBase64url(hash).subarray(0, head.length)) === prefix))
+    return;
   throw new MeshError(
     "invite_wrong_head",
     "The broker shows another membership chain than the one the link was made on.",

@@ -27,7 +27,12 @@ export type Feature = {
   apply: { [K in keyof Events]?: (index: Index, event: Events[K], record: Applied) => void };
 };
 
-export function applyEvent(features: readonly Feature[], index: Index, event: MeshEvent, record: Applied): void {
+export function applyEvent(
+  features: readonly Feature[],
+  index: Index,
+  event: MeshEvent,
+  record: Applied,
+): void {
   for (const { apply } of features) {
     // The kind of `event` picks the entry that takes exactly such an event; the table's type can't say so.
     const take = apply[event.kind] as ((index: Index, event: MeshEvent, record: Applied) => void) | undefined;

@@ -21,9 +21,13 @@ export function createHistory(replica: Replica, link: () => Link | null, owner: 
   const { db } = replica;
 
   const held = (label: string, since: number) =>
-    Number(db.sql("SELECT count(*) AS held FROM records WHERE label = ? AND seq > ?").get(label, since)?.held ?? 0);
+    Number(
+      db.sql("SELECT count(*) AS held FROM records WHERE label = ? AND seq > ?").get(label, since)?.held ?? 0,
+    );
 
-  const take = async (items: readonly { seq: number; at: number; record: Uint8Array }[]): Promise<Taken[]> => {
+  const take = async (
+    items: readonly { seq: number; at: number; record: Uint8Array }[],
+  ): Promise<Taken[]> => {
     const taken: Taken[] = [];
     for (const { seq, at, record: bytes } of items) {
       try {
@@ -52,7 +56,9 @@ export function createHistory(replica: Replica, link: () => Link | null, owner: 
         const missing = wanted - held(label, since);
         if (!row || row.complete === 1 || missing <= 0 || !online) return;
         const items: { seq: number; at: number; record: Uint8Array }[] = [];
-        const { more } = await online.read(label, since + 1, Math.min(LIMITS.page, missing), (item) => items.push(item));
+        const { more } = await online.read(label, since + 1, Math.min(LIMITS.page, missing), (item) =>
+          items.push(item),
+        );
         await owner.commit(await take(items));
         const lowest = Math.min(since, ...items.map(({ seq }) => seq - 1));
         db.sql("UPDATE labels SET since = ?, complete = ? WHERE label = ?").run(lowest, more ? 0 : 1, label);

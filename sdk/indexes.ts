@@ -1,12 +1,14 @@
 /** The features' tables: made, moved by each record, rebuilt from the records when a feature's tables change. */
-import { utf8, toBase64url } from "#protocol/bytes.ts";
+import { toBase64url, utf8 } from "#protocol/bytes.ts";
 import { sha256 } from "#protocol/hash.ts";
 import { decodeRecord, type SealedRecord } from "#protocol/record.ts";
 import type { MeshEvent } from "#protocol/registry.ts";
 import { type Applied, applyEvent, type Feature, type Index, tableNames } from "./feature.ts";
 import type { Replica, StoredRecord } from "./replica.ts";
 
-export type Opener = (record: SealedRecord) => Promise<{ status: StoredRecord["status"]; event: MeshEvent | null }>;
+export type Opener = (
+  record: SealedRecord,
+) => Promise<{ status: StoredRecord["status"]; event: MeshEvent | null }>;
 
 const PAGE = 500;
 
@@ -31,7 +33,13 @@ export function prepareIndexes(replica: Replica, features: readonly Feature[]): 
 }
 
 /** Opens every applied record again, then what waits in the outbox. Safe to repeat after a crash in the middle. */
-export async function rebuildIndexes(replica: Replica, features: readonly Feature[], index: Index, me: Pick<Applied, "from" | "dev">, open: Opener) {
+export async function rebuildIndexes(
+  replica: Replica,
+  features: readonly Feature[],
+  index: Index,
+  me: Pick<Applied, "from" | "dev">,
+  open: Opener,
+) {
   await walk(replica, "applied", features, index, open);
   replica.db.transaction(() => {
     for (const { id, label, event } of replica.outbox(0, Number.MAX_SAFE_INTEGER)) {
@@ -46,13 +54,24 @@ export function rebuildIsDue(replica: Replica): boolean {
 }
 
 /** What couldn't be opened or understood before: tried again once there is a new key or a new version. */
-export function retryWaiting(replica: Replica, features: readonly Feature[], index: Index, open: Opener): Promise<Taken[]> {
+export function retryWaiting(
+  replica: Replica,
+  features: readonly Feature[],
+  index: Index,
+  open: Opener,
+): Promise<Taken[]> {
   return walk(replica, "waiting", features, index, open);
 }
 
 type Taken = { event: MeshEvent; record: Applied };
 
-async function walk(replica: Replica, which: "applied" | "waiting", features: readonly Feature[], index: Index, open: Opener) {
+async function walk(
+  replica: Replica,
+  which: "applied" | "waiting",
+  features: readonly Feature[],
+  index: Index,
+  open: Opener,
+) {
   const taken: Taken[] = [];
   let after = 0;
   for (;;) {

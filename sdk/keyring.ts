@@ -34,7 +34,12 @@ export type Keyring = {
 
 type KeyringPorts = { curves: Curves; random: Random; log: Log };
 
-export function createKeyring(ports: KeyringPorts, workspace: string, user: string, own: SealingPair): Keyring {
+export function createKeyring(
+  ports: KeyringPorts,
+  workspace: string,
+  user: string,
+  own: SealingPair,
+): Keyring {
   const { curves, random } = ports;
   const keys = new Map<number, Uint8Array>();
   const contentKeys = new Map<string, Uint8Array>();
@@ -59,7 +64,10 @@ export function createKeyring(ports: KeyringPorts, workspace: string, user: stri
   /** A key that isn't the one the entry committed to is no key. */
   const accept = (epoch: Epoch, key: Uint8Array | null): Uint8Array | null => {
     if (key && equalBytes(epochCommitment(key, workspace, epoch.number), epoch.commitment)) return key;
-    ports.log.warn({ workspace, epoch: epoch.number, code: "bad_key" }, "an epoch's key doesn't open or isn't the one committed to");
+    ports.log.warn(
+      { workspace, epoch: epoch.number, code: "bad_key" },
+      "an epoch's key doesn't open or isn't the one committed to",
+    );
     return null;
   };
 
@@ -134,4 +142,3 @@ export function createKeyring(ports: KeyringPorts, workspace: string, user: stri
     },
   };
 }
-

@@ -4,20 +4,20 @@
  */
 import { toBase64url } from "#protocol/bytes.ts";
 import { fromErrorShape, MeshError } from "#protocol/errors.ts";
+import type { LinkState } from "#protocol/features/workspace.ts";
 import {
   brokerOrigin,
   decodeFromBroker,
   decodeRecordFrame,
+  type ErrorFrame,
   encodeFrame,
   encodeRecordFrame,
-  type ErrorFrame,
   type FromBroker,
   type FromDevice,
   type Hello,
   type HelloAck,
   helloInput,
 } from "#protocol/frames.ts";
-import type { LinkState } from "#protocol/features/workspace.ts";
 import type { Socket } from "#protocol/ports.ts";
 import { PROTOCOL_VERSION } from "#protocol/version.ts";
 import type { Account } from "./account.ts";
@@ -33,7 +33,9 @@ export type Push = { seq: number; at: number; through: number; record: Uint8Arra
 
 /** What the workspace says of itself in a hello, and what it wants to hear. */
 export type LinkOwner = {
-  greeting(): Pick<Hello, "logId" | "cursor" | "labels"> & { invite: { code: string; seed: Uint8Array } | null };
+  greeting(): Pick<Hello, "logId" | "cursor" | "labels"> & {
+    invite: { code: string; seed: Uint8Array } | null;
+  };
   greeted(ack: HelloAck): void;
   pushed(push: Push): void;
   heard(frame: Extract<FromBroker, { type: "ack" | "heartbeat" | "presence" | "absent" }>): void;
@@ -52,7 +54,12 @@ export type Link = {
   sendRecords(records: readonly Uint8Array[]): void;
   send(frame: FromDevice): void;
   /** A history page: items come to `onItem`. @throws MeshError offline, … */
-  read(label: string, before: number, limit: number, onItem: (item: Omit<Push, "through" | "size">) => void): Promise<{ more: boolean }>;
+  read(
+    label: string,
+    before: number,
+    limit: number,
+    onItem: (item: Omit<Push, "through" | "size">) => void,
+  ): Promise<{ more: boolean }>;
   /** @throws MeshError offline, not_allowed */
   subscribe(labels: readonly string[]): Promise<{ head: number }>;
 };
@@ -63,7 +70,13 @@ type Request = {
   onItem(item: Omit<Push, "through" | "size">): void;
 };
 
-export function createLink(ports: PeerPorts, account: Account, workspace: string, broker: string, owner: LinkOwner): Link {
+export function createLink(
+  ports: PeerPorts,
+  account: Account,
+  workspace: string,
+  broker: string,
+  owner: LinkOwner,
+): Link {
   const origin = brokerOrigin(broker);
   let state: LinkState = "offline";
   let socket: Socket | null = null;
@@ -97,7 +110,11 @@ export function createLink(ports: PeerPorts, account: Account, workspace: string
       });
       listenForSilence();
     } catch (error) {
-      retryLater(error instanceof MeshError ? error : new MeshError("offline", `The broker can't be reached: ${String(error)}`));
+      retryLater(
+        error instanceof MeshError
+          ? error
+          : new MeshError("offline", `The broker can't be reached: ${String(error)}`),
+      );
     } finally {
       dialling = false;
     }
@@ -107,7 +124,8 @@ export function createLink(ports: PeerPorts, account: Account, workspace: string
     if (socket !== which) return;
     socket = null;
     cancelSilence();
-    for (const request of requests.values()) request.reject(new MeshError("offline", "The link to the broker broke.", "Try again."));
+    for (const request of requests.values())
+      request.reject(new MeshError("offline", "The link to the broker broke.", "Try again."));
     requests.clear();
     which.close(1000, "bye");
     if (stopped) become("offline", why);
@@ -134,7 +152,11 @@ export function createLink(ports: PeerPorts, account: Account, workspace: string
 
   const greet = async (which: Socket, nonce: string, protocol: number) => {
     if (protocol !== PROTOCOL_VERSION) {
-      throw new MeshError("version_skew", `The broker speaks protocol ${protocol}, this claudemesh ${PROTOCOL_VERSION}.`, "Update the older side.");
+      throw new MeshError(
+        "version_skew",
+        `The broker speaks protocol ${protocol}, this claudemesh ${PROTOCOL_VERSION}.`,
+        "Update the older side.",
+      );
     }
     const { invite, ...greeting } = owner.greeting();
     const claims = {
@@ -149,7 +171,10 @@ export function createLink(ports: PeerPorts, account: Account, workspace: string
     };
     const input = helloInput(nonce, claims);
     const signature = toBase64url(await ports.curves.sign(account.device.secret, input));
-    const proof = invite && { code: invite.code, signature: toBase64url(await ports.curves.sign(invite.seed, input)) };
+    const proof = invite && {
+      code: invite.code,
+      signature: toBase64url(await ports.curves.sign(invite.seed, input)),
+    };
     which.send(encodeFrame({ type: "hello", ...claims, signature, ...(proof ? { invite: proof } : {}) }));
   };
 
@@ -161,20 +186,28 @@ export function createLink(ports: PeerPorts, account: Account, workspace: string
       else onRecord(data);
     } catch (error) {
       ports.log.warn({ workspace, error: String(error) }, "the broker sent what can't be understood");
-      down(which, error instanceof MeshError ? error : new MeshError("bad_frame", "The broker sent what can't be understood."));
+      down(
+        which,
+        error instanceof MeshError
+          ? error
+          : new MeshError("bad_frame", "The broker sent what can't be understood."),
+      );
     }
   };
 
   const onRecord = (data: Uint8Array) => {
     const { outer, record } = decodeRecordFrame(data);
     if (outer.type === "push") owner.pushed({ ...outer, record, size: data.length });
-    else if (outer.type === "item") requests.get(outer.request)?.onItem({ seq: outer.seq, at: outer.at, record });
+    else if (outer.type === "item")
+      requests.get(outer.request)?.onItem({ seq: outer.seq, at: outer.at, record });
   };
 
   const onFrame = (which: Socket, frame: FromBroker) => {
     switch (frame.type) {
       case "challenge":
-        greet(which, frame.nonce, frame.protocol).catch((error) => down(which, error instanceof MeshError ? error : null));
+        greet(which, frame.nonce, frame.protocol).catch((error) =>
+          down(which, error instanceof MeshError ? error : null),
+        );
         return;
       case "hello_ack":
         failures = 0;
@@ -213,13 +246,23 @@ export function createLink(ports: PeerPorts, account: Account, workspace: string
   ): Promise<Extract<FromBroker, { type: T }>> =>
     new Promise((resolve, reject) => {
       if (!socket || state !== "online") {
-        reject(new MeshError("offline", "The broker can't be reached at the moment.", "It is tried again; see `claudemesh status`."));
+        reject(
+          new MeshError(
+            "offline",
+            "The broker can't be reached at the moment.",
+            "It is tried again; see `claudemesh status`.",
+          ),
+        );
         return;
       }
       const id = nextRequest++;
-      const answered = (answer: { type: string }): answer is Extract<FromBroker, { type: T }> => answer.type === type;
+      const answered = (answer: { type: string }): answer is Extract<FromBroker, { type: T }> =>
+        answer.type === type;
       requests.set(id, {
-        resolve: (answer) => (answered(answer) ? resolve(answer) : reject(new MeshError("bad_frame", "The broker answered another question."))),
+        resolve: (answer) =>
+          answered(answer)
+            ? resolve(answer)
+            : reject(new MeshError("bad_frame", "The broker answered another question.")),
         reject,
         onItem,
       });
@@ -251,13 +294,19 @@ export function createLink(ports: PeerPorts, account: Account, workspace: string
     },
     send: (frame) => socket?.send(encodeFrame(frame)),
     async read(label, before, limit, onItem) {
-      const { more } = await request((id) => ({ type: "read", request: id, label, before, limit }), "page", onItem);
+      const { more } = await request(
+        (id) => ({ type: "read", request: id, label, before, limit }),
+        "page",
+        onItem,
+      );
       return { more };
     },
     async subscribe(labels) {
-      const { head } = await request((id) => ({ type: "subscribe", request: id, labels: [...labels] }), "subscribed");
+      const { head } = await request(
+        (id) => ({ type: "subscribe", request: id, labels: [...labels] }),
+        "subscribed",
+      );
       return { head };
     },
   };
 }
-

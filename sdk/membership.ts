@@ -73,12 +73,16 @@ export function createMembership(
     });
   };
 
-  const attempt = async (draft: (chain: ChainState) => Promise<ChainEntry | null>, deadline: number): Promise<ChainState> => {
+  const attempt = async (
+    draft: (chain: ChainState) => Promise<ChainEntry | null>,
+    deadline: number,
+  ): Promise<ChainState> => {
     for (;;) {
       const left = () => Math.max(1, deadline - ports.clock.now());
       await owner.changed.until(isCurrent, left(), "the broker");
       const view = owner.view();
-      if (!view.state) throw new MeshError("unknown_workspace", "The workspace has no beginning yet.", "Try again.");
+      if (!view.state)
+        throw new MeshError("unknown_workspace", "The workspace has no beginning yet.", "Try again.");
       const entry = await draft(view.state);
       if (!entry) return view.state;
       const place = nextPlace(view, owner.newId(), owner.nextNumber());
@@ -86,10 +90,15 @@ export function createMembership(
       try {
         await transmit(record);
       } catch (error) {
-        const isRace = error instanceof MeshError && (error.code === "chain_conflict" || error.code === "offline");
+        const isRace =
+          error instanceof MeshError && (error.code === "chain_conflict" || error.code === "offline");
         if (!isRace) throw error;
         // Made anew on the next head, and only if it still makes sense there.
-        await owner.changed.until(() => (owner.view() === view && owner.greeting() ? null : true), left(), "the chain to move on");
+        await owner.changed.until(
+          () => (owner.view() === view && owner.greeting() ? null : true),
+          left(),
+          "the chain to move on",
+        );
         continue;
       }
       const height = (place.head?.height ?? -1) + 1;
@@ -116,7 +125,11 @@ export function createMembership(
       if (!known) throw new MeshError("invite_not_found", "There is no such invite.", "Ask for a new link.");
       const key = await ports.curves.signingPublicKey(inviteSeed(invite.secret));
       if (known.key.some((byte, i) => byte !== key[i])) {
-        throw new MeshError("invite_bad_signature", "The link's secret doesn't fit the invite.", "Copy the link again.");
+        throw new MeshError(
+          "invite_bad_signature",
+          "The link's secret doesn't fit the invite.",
+          "Copy the link again.",
+        );
       }
       return draftJoin(ports, account, workspace, sealing, invite);
     }, REACTION_LIMIT_MS);
@@ -179,7 +192,8 @@ export function createMembership(
       return answers.delete(id);
     },
     linkDown() {
-      for (const { reject } of answers.values()) reject(new MeshError("offline", "The link to the broker broke.", "It is tried again."));
+      for (const { reject } of answers.values())
+        reject(new MeshError("offline", "The link to the broker broke.", "It is tried again."));
       answers.clear();
     },
   };

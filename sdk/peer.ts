@@ -53,6 +53,8 @@ export async function createPeer(ports: PeerPorts, options: { name: string; host
   const account = await loadAccount(ports, database, options.name);
   const workspaces: Opened[] = [];
   const listeners = new Set<(where: Opened, happening: Happening) => void>();
+  /** Workspaces whose invite is still kept. */
+  const joining = new Set<string>();
   let sessions: readonly SessionFace[] = [];
   let started = false;
 
@@ -62,16 +64,23 @@ export async function createPeer(ports: PeerPorts, options: { name: string; host
       broker: row.broker === null ? null : String(row.broker),
       invite: inviteFromText(row.invite === null ? null : String(row.invite)),
     };
+    if (membering.invite) joining.add(membering.id);
     // The workspace tells of itself once it is open, and by then `opened` is made.
-    const workspace = await openWorkspace(ports, account, membering, features, (happening) => hear(opened, happening));
+    const workspace = await openWorkspace(ports, account, membering, features, (happening) =>
+      hear(opened, happening),
+    );
     const opened: Opened = { slug: String(row.slug), used: row.used === 1, workspace };
     workspaces.push(opened);
     return opened;
   };
 
   const hear = (where: Opened, happening: Happening) => {
-    if (!where.workspace.isJoining()) database.sql("UPDATE workspaces SET invite = NULL WHERE id = ?").run(where.workspace.id);
-    for (const react of react_) react(where, happening);
+    const { id } = where.workspace;
+    if (joining.has(id) && !where.workspace.isJoining()) {
+      joining.delete(id);
+      database.sql("UPDATE workspaces SET invite = NULL WHERE id = ?").run(id);
+    }
+    for (const react of reacts) react(where, happening);
     for (const listener of listeners) listener(where, happening);
   };
 
@@ -104,7 +113,11 @@ export async function createPeer(ports: PeerPorts, options: { name: string; host
   const byName = (selector: string): Opened => {
     const found = workspaces.filter(({ slug, workspace }) => slug === selector || workspace.id === selector);
     if (found[0]) return found[0];
-    const hint = didYouMean(selector, workspaces.map(({ slug }) => slug), "See `claudemesh workspace list`.");
+    const hint = didYouMean(
+      selector,
+      workspaces.map(({ slug }) => slug),
+      "See `claudemesh workspace list`.",
+    );
     throw new MeshError("unknown_workspace", `There is no workspace "${selector}" here.`, hint);
   };
 
@@ -119,14 +132,24 @@ export async function createPeer(ports: PeerPorts, options: { name: string; host
       sessions = next;
       for (const { workspace } of workspaces) workspace.presence.show({ sessions: [...next] });
     },
-    knownSessionNames: () => database.sql("SELECT name FROM sessions").all().map((row) => String(row.name)),
+    knownSessionNames: () =>
+      database
+        .sql("SELECT name FROM sessions")
+        .all()
+        .map((row) => String(row.name)),
     opened: () => workspaces,
     readable: (selector) => (selector === undefined ? workspaces : [byName(selector)]),
-    writable: (selector, resolves) => (selector === undefined ? choose(workspaces, resolves) : byName(selector)),
+    writable: (selector, resolves) =>
+      selector === undefined ? choose(workspaces, resolves) : byName(selector),
 
     async create(name, broker) {
       const slug = legalName(name);
-      if (slug === "") throw new MeshError("bad_data", `"${name}" has no letter or digit for a name.`, "Use a-z, 0-9, dot, dash.");
+      if (slug === "")
+        throw new MeshError(
+          "bad_data",
+          `"${name}" has no letter or digit for a name.`,
+          "Use a-z, 0-9, dot, dash.",
+        );
       if (workspaces.some((one) => one.slug === slug)) {
         throw new MeshError("conflict", `You have a workspace "${slug}" already.`, "Give it another name.");
       }
@@ -138,7 +161,12 @@ export async function createPeer(ports: PeerPorts, options: { name: string; host
     },
     async add(id, broker, invite) {
       const known = workspaces.find(({ workspace }) => workspace.id === id);
-      if (known) throw new MeshError("conflict", `You are in this workspace already: ${known.slug}.`, `claudemesh workspace use ${known.slug}`);
+      if (known)
+        throw new MeshError(
+          "conflict",
+          `You are in this workspace already: ${known.slug}.`,
+          `claudemesh workspace use ${known.slug}`,
+        );
       const opened = await open(insert(id, freeSlug(`w-${id.slice(0, 6).toLowerCase()}`), broker, invite));
       begin(opened);
       return opened;
@@ -157,7 +185,9 @@ export async function createPeer(ports: PeerPorts, options: { name: string; host
       const row = database.sql("SELECT unnamed FROM workspaces WHERE id = ?").get(opened.workspace.id);
       if (row?.unnamed !== 1) return;
       opened.slug = freeSlug(name);
-      database.sql("UPDATE workspaces SET slug = ?, unnamed = 0 WHERE id = ?").run(opened.slug, opened.workspace.id);
+      database
+        .sql("UPDATE workspaces SET slug = ?, unnamed = 0 WHERE id = ?")
+        .run(opened.slug, opened.workspace.id);
       opened.workspace.changed.notify();
     },
     listen(listener) {
@@ -173,7 +203,7 @@ export async function createPeer(ports: PeerPorts, options: { name: string; host
       database.close();
     },
   };
-  const react_ = reactions.map((make) => make(peer));
+  const reacts = reactions.map((make) => make(peer));
   for (const row of database.sql("SELECT * FROM workspaces ORDER BY position").all()) await open(row);
   return peer;
 }
@@ -193,7 +223,9 @@ function choose(workspaces: readonly Opened[], resolves?: (workspace: Workspace)
   throw new MeshError(
     "workspace_needed",
     slugs === "" ? "You are in no workspace yet." : `Which workspace? There are ${slugs}.`,
-    slugs === "" ? "claudemesh workspace create NAME" : "Add --workspace NAME, or choose one: claudemesh workspace use NAME",
+    slugs === ""
+      ? "claudemesh workspace create NAME"
+      : "Add --workspace NAME, or choose one: claudemesh workspace use NAME",
   );
 }
 

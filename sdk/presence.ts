@@ -37,7 +37,13 @@ export type PresenceOwner = {
   changed(member: string, online: boolean, face: Face | null): void;
 };
 
-export function createPresence(ports: PeerPorts, account: Account, workspace: string, keyring: Keyring, owner: PresenceOwner): Presence {
+export function createPresence(
+  ports: PeerPorts,
+  account: Account,
+  workspace: string,
+  keyring: Keyring,
+  owner: PresenceOwner,
+): Presence {
   const devices = new Map<string, Present>();
   const lastSeen = new Map<string, number>();
   /** Faces that came before their key or their device's chain entry. */
@@ -58,7 +64,13 @@ export function createPresence(ports: PeerPorts, account: Account, workspace: st
     // Rises over restarts without being kept: seconds outrun the changes of a face.
     counter = Math.max(counter + 1, Math.floor(ports.clock.now() / 1000));
     const body = sealed(counter, epoch.number, key);
-    const claims = { member: account.user, dev: account.device.id, counter, epoch: epoch.number, sealed: toBase64url(body) };
+    const claims = {
+      member: account.user,
+      dev: account.device.id,
+      counter,
+      epoch: epoch.number,
+      sealed: toBase64url(body),
+    };
     const signature = await ports.curves.sign(account.device.secret, presenceInput(workspace, claims));
     owner.send({ type: "presence", ...claims, signature: toBase64url(signature) });
   };
@@ -71,7 +83,11 @@ export function createPresence(ports: PeerPorts, account: Account, workspace: st
       const fitting = { sessions: [...face.sessions] };
       // A face has a size; the sessions that don't fit are still reachable, just not listed.
       while (utf8(JSON.stringify(fitting)).length > LIMITS.presence - 100) fitting.sessions.pop();
-      return sealBody(presenceKey(key, account.device.id, count), utf8(JSON.stringify(fitting)), ports.random);
+      return sealBody(
+        presenceKey(key, account.device.id, count),
+        utf8(JSON.stringify(fitting)),
+        ports.random,
+      );
     });
   };
 
@@ -88,7 +104,8 @@ export function createPresence(ports: PeerPorts, account: Account, workspace: st
     const belongs = device.spans.some((span) => span.until === Number.POSITIVE_INFINITY);
     if (!belongs || device.member !== frame.member || (known && frame.counter <= known.counter)) return;
     const { type: _, signature, ...claims } = frame;
-    if (!(await ports.curves.verify(device.key, presenceInput(workspace, claims), fromBase64url(signature)))) return;
+    if (!(await ports.curves.verify(device.key, presenceInput(workspace, claims), fromBase64url(signature))))
+      return;
     const json = openBody(presenceKey(key, frame.dev, frame.counter), fromBase64url(frame.sealed));
     const opened = faceSchema.parse(JSON.parse(fromUtf8(json)));
     const wasOnline = isOnline(frame.member);

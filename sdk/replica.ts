@@ -9,7 +9,14 @@ import type { MeshEvent } from "#protocol/registry.ts";
 export type RecordStatus = "applied" | "sealed" | "unknown";
 
 export type StoredRecord = { seq: number; at: number; status: RecordStatus; bytes: Uint8Array };
-export type OutboxRow = { position: number; id: string; label: string; n: number; event: MeshEvent; createdAt: number };
+export type OutboxRow = {
+  position: number;
+  id: string;
+  label: string;
+  n: number;
+  event: MeshEvent;
+  createdAt: number;
+};
 export type ChainRow = { height: number; seq: number | null; bytes: Uint8Array };
 
 const MIGRATIONS: readonly Migration[] = [
@@ -49,7 +56,10 @@ const MIGRATIONS: readonly Migration[] = [
 
 export type Replica = ReturnType<typeof openReplica>;
 
-export function openReplica(openDatabase: (name: string, migrations: readonly Migration[]) => Database, workspace: string) {
+export function openReplica(
+  openDatabase: (name: string, migrations: readonly Migration[]) => Database,
+  workspace: string,
+) {
   const db = openDatabase(workspace, MIGRATIONS);
 
   const meta = (key: string): string | null => {
@@ -57,7 +67,9 @@ export function openReplica(openDatabase: (name: string, migrations: readonly Mi
     return row ? String(row.value) : null;
   };
   const setMeta = (key: string, value: string) => {
-    db.sql("INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value").run(key, value);
+    db.sql(
+      "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+    ).run(key, value);
   };
 
   return {
@@ -73,7 +85,11 @@ export function openReplica(openDatabase: (name: string, migrations: readonly Mi
       db
         .sql("SELECT height, seq, bytes FROM chain ORDER BY height")
         .all()
-        .map((row) => ({ height: Number(row.height), seq: row.seq === null ? null : Number(row.seq), bytes: blob(row) })),
+        .map((row) => ({
+          height: Number(row.height),
+          seq: row.seq === null ? null : Number(row.seq),
+          bytes: blob(row),
+        })),
     putChain(height: number, seq: number | null, bytes: Uint8Array) {
       db.sql(
         "INSERT INTO chain (height, seq, bytes) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq",
@@ -102,7 +118,12 @@ export function openReplica(openDatabase: (name: string, migrations: readonly Mi
            WHERE seq > ? AND status ${which === "applied" ? "=" : "<>"} 'applied' ORDER BY seq LIMIT ?`,
         )
         .all(after, limit)
-        .map((row) => ({ seq: Number(row.seq), at: Number(row.at), status: toStatus(row.status), bytes: blob(row) })),
+        .map((row) => ({
+          seq: Number(row.seq),
+          at: Number(row.at),
+          status: toStatus(row.status),
+          bytes: blob(row),
+        })),
 
     /** Takes the next running number of the label with it. */
     enqueue(id: string, label: string, event: MeshEvent, createdAt: number): void {
@@ -118,7 +139,10 @@ export function openReplica(openDatabase: (name: string, migrations: readonly Mi
       );
     },
     outbox: (after: number, limit: number): OutboxRow[] =>
-      db.sql("SELECT * FROM outbox WHERE position > ? ORDER BY position LIMIT ?").all(after, limit).map(outboxRow),
+      db
+        .sql("SELECT * FROM outbox WHERE position > ? ORDER BY position LIMIT ?")
+        .all(after, limit)
+        .map(outboxRow),
     outboxRow: (id: string): OutboxRow | null => {
       const row = db.sql("SELECT * FROM outbox WHERE id = ?").get(id);
       return row ? outboxRow(row) : null;

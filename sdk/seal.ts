@@ -4,7 +4,13 @@ import { authorAt, type ChainState, currentEpoch } from "#protocol/chain/state.t
 import { recordKey } from "#protocol/derive.ts";
 import { MeshError } from "#protocol/errors.ts";
 import type { Curves, Random } from "#protocol/ports.ts";
-import { encodeHeader, encodeRecord, type Header, recordSignatureInput, type SealedRecord } from "#protocol/record.ts";
+import {
+  encodeHeader,
+  encodeRecord,
+  type Header,
+  recordSignatureInput,
+  type SealedRecord,
+} from "#protocol/record.ts";
 import { events, type MeshEvent } from "#protocol/registry.ts";
 import { openBody, sealBody } from "#protocol/seal.ts";
 import type { Account } from "./account.ts";
@@ -12,7 +18,10 @@ import type { Keyring } from "./keyring.ts";
 
 export type Sealer = {
   /** Seals under the current epoch and signs. @throws MeshError waiting_for_key, not_a_member */
-  seal(chain: ChainState, draft: { id: string; label: string; n: number; event: MeshEvent }): Promise<Uint8Array>;
+  seal(
+    chain: ChainState,
+    draft: { id: string; label: string; n: number; event: MeshEvent },
+  ): Promise<Uint8Array>;
   /** Signature and author, as of the sequence. @throws MeshError bad_signature, unknown_device, wrong_author, chain_… */
   verify(chain: ChainState, hashes: readonly string[], record: SealedRecord, sequence: number): Promise<void>;
   /** Null without the key yet. @throws MeshError bad_seal, bad_data */
@@ -23,7 +32,12 @@ export type Opened = { known: true; event: MeshEvent } | { known: false };
 
 type SealPorts = { curves: Curves; random: Random };
 
-export function createSealer(ports: SealPorts, account: Account, workspace: string, keyring: Keyring): Sealer {
+export function createSealer(
+  ports: SealPorts,
+  account: Account,
+  workspace: string,
+  keyring: Keyring,
+): Sealer {
   const { curves, random } = ports;
 
   const contentKeyOf = async (chain: ChainState, header: Header): Promise<Uint8Array | null> => {
@@ -36,7 +50,11 @@ export function createSealer(ports: SealPorts, account: Account, workspace: stri
     async seal(chain, { id, label, n, event }) {
       const epoch = currentEpoch(chain);
       if (!epoch || !keyring.workspaceKey(epoch.number)) {
-        throw new MeshError("waiting_for_key", "No member has handed over the workspace's key yet.", "It comes as soon as one is online.");
+        throw new MeshError(
+          "waiting_for_key",
+          "No member has handed over the workspace's key yet.",
+          "It comes as soon as one is online.",
+        );
       }
       const receiver = chain.members.get(label);
       const sender = chain.members.get(account.user);
@@ -52,17 +70,29 @@ export function createSealer(ports: SealPorts, account: Account, workspace: stri
         kid: receiver ? `${sender?.seed ?? 0}.${receiver.seed}` : "",
       };
       const key = await contentKeyOf(chain, header);
-      if (!key) throw new MeshError("not_a_member", "The receiver isn't in the workspace.", "See `claudemesh peers`.");
+      if (!key)
+        throw new MeshError(
+          "not_a_member",
+          "The receiver isn't in the workspace.",
+          "See `claudemesh peers`.",
+        );
       const headerBytes = encodeHeader(header);
       const body = sealBody(recordKey(key, workspace, headerBytes), utf8(JSON.stringify(event)), random);
-      const signature = await curves.sign(account.device.secret, recordSignatureInput(workspace, headerBytes, body));
+      const signature = await curves.sign(
+        account.device.secret,
+        recordSignatureInput(workspace, headerBytes, body),
+      );
       return encodeRecord(headerBytes, signature, body);
     },
 
     async verify(chain, hashes, { header, headerBytes, body, signature }, sequence) {
       const device = authorAt(chain, header.from, header.dev, sequence);
       if (!(await curves.verify(device.key, recordSignatureInput(workspace, headerBytes, body), signature))) {
-        throw new MeshError("bad_signature", "The record's signature doesn't hold.", "Its broker or the way to it changed it.");
+        throw new MeshError(
+          "bad_signature",
+          "The record's signature doesn't hold.",
+          "Its broker or the way to it changed it.",
+        );
       }
       requireSeenHead(hashes, header);
     },
@@ -81,10 +111,18 @@ function requireSeenHead(hashes: readonly string[], { head }: Header): void {
   if (!head) throw new MeshError("bad_record", "Only a genesis has no chain head.", "Drop it.");
   const ours = hashes[head.height];
   if (ours === undefined) {
-    throw new MeshError("chain_withheld", "The sender knows membership entries that the broker didn't show us.", "Don't trust this broker.");
+    throw new MeshError(
+      "chain_withheld",
+      "The sender knows membership entries that the broker didn't show us.",
+      "Don't trust this broker.",
+    );
   }
   if (ours !== head.hash) {
-    throw new MeshError("chain_forked", "The sender was shown another membership chain than we were.", "Don't trust this broker.");
+    throw new MeshError(
+      "chain_forked",
+      "The sender was shown another membership chain than we were.",
+      "Don't trust this broker.",
+    );
   }
 }
 

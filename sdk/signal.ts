@@ -35,7 +35,13 @@ export function createSignal(timers: Timers): Signal {
         waiting.add(look);
         cancel = timers.after(ms, () => {
           finish();
-          reject(new MeshError("timeout", `Waited ${ms} ms for ${what}.`, "Try again, or look at `claudemesh status`."));
+          reject(
+            new MeshError(
+              "timeout",
+              `Waited ${Math.round(ms)} ms for ${what}.`,
+              "Try again, or look at `claudemesh status`.",
+            ),
+          );
         });
         look();
       });

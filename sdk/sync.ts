@@ -2,8 +2,9 @@
  * Takes in what the broker pushes: verify, open, then one transaction that keeps the records, moves the indexes and
  * the cursor. What arrives while a batch is worked on makes the next batch.
  */
-import { CHAIN } from "#protocol/ids.ts";
+
 import { MeshError } from "#protocol/errors.ts";
+import { CHAIN } from "#protocol/ids.ts";
 import { decodeRecord, type SealedRecord } from "#protocol/record.ts";
 import type { MeshEvent } from "#protocol/registry.ts";
 import type { ChainView } from "./chain.ts";
@@ -27,7 +28,12 @@ export type Taken = {
 export type Refused = { seq: number; at: number; error: MeshError };
 
 /** The outcome of a batch, to be committed as one. */
-export type Batch = { view: ChainView; taken: readonly Taken[]; refused: readonly Refused[]; through: number };
+export type Batch = {
+  view: ChainView;
+  taken: readonly Taken[];
+  refused: readonly Refused[];
+  through: number;
+};
 
 export type SyncOwner = {
   view(): ChainView;

@@ -56,7 +56,13 @@ export async function foundWorkspace(ports: PeerPorts, account: Account): Promis
   let view: ChainView = { state: null, hashes: [], pending: [] };
   const signed: Uint8Array[] = [];
   for (const [i, entry] of entries.entries()) {
-    const bytes = await signEntry(ports, account, workspace, nextPlace(view, newId(), i + 1), await entry(view.state));
+    const bytes = await signEntry(
+      ports,
+      account,
+      workspace,
+      nextPlace(view, newId(), i + 1),
+      await entry(view.state),
+    );
     signed.push(bytes);
     view = (await extend(ports, workspace, view, decodeRecord(bytes), i + 1)).view;
   }
@@ -89,6 +95,8 @@ export async function openWorkspace(
   /** Why the workspace can't be used to the full: shown, and cleared when it passes. */
   let trouble: MeshError | null = null;
   let closed = false;
+  /** How far this link's records are applied; as a member, that is the cursor. */
+  let position = 0;
   /** Chain height that somebody has shown us; nothing is sealed before it is verified. */
   let blockedEpoch = -1;
   const sealedUnder = new Map<string, number>();
@@ -97,16 +105,24 @@ export async function openWorkspace(
     listener(happening);
     changed.notify();
   };
-  const onError = (error: unknown) => ports.log.error({ workspace, error: String(error) }, "a workspace's work failed");
+  const onError = (error: unknown) =>
+    ports.log.error({ workspace, error: String(error) }, "a workspace's work failed");
   const index = (): Index => {
-    if (!view.state) throw new MeshError("unknown_workspace", "The workspace has no members yet.", "Wait for the join to finish.");
+    if (!view.state)
+      throw new MeshError(
+        "unknown_workspace",
+        "The workspace has no members yet.",
+        "Wait for the join to finish.",
+      );
     return { db: replica.db, me, chain: view.state };
   };
 
   const open = async (record: SealedRecord) => {
     const opened = view.state && (await sealer.open(view.state, record));
     if (!opened) return { status: "sealed" as const, event: null };
-    return opened.known ? { status: "applied" as const, event: opened.event } : { status: "unknown" as const, event: null };
+    return opened.known
+      ? { status: "applied" as const, event: opened.event }
+      : { status: "unknown" as const, event: null };
   };
 
   const commit = async (batch: Batch) => {
@@ -127,18 +143,22 @@ export async function openWorkspace(
         }
       }
       for (const { seq, at, error } of batch.refused) replica.refuse(seq, error.code, at);
-      if (batch.through > replica.cursor()) replica.setCursor(batch.through);
+      // Before the join only the chain was pushed: the cursor would pass over everything else.
+      if (batch.through > position && greeting?.standing === "member") replica.setCursor(batch.through);
     });
-    for (const { seq, error } of batch.refused) ports.log.warn({ workspace, seq, code: error.code }, "a record was refused");
+    for (const { seq, error } of batch.refused)
+      ports.log.warn({ workspace, seq, code: error.code }, "a record was refused");
+    position = Math.max(position, batch.through);
+    const isExtended = batch.view !== view;
     view = batch.view;
     for (const one of fresh) tell({ type: "applied", ...one });
-    if (view.state && view.state !== before) await afterChain(before, view.state);
-    else if (before === null) changed.notify();
+    if (isExtended && view.state) await afterChain(before, view.state);
   };
 
   const afterChain = async (before: ChainState | null, state: ChainState) => {
     if (await keyring.learn(state)) {
-      for (const one of await retryWaiting(replica, features, index(), open)) tell({ type: "applied", ...one, isNew: true });
+      for (const one of await retryWaiting(replica, features, index(), open))
+        tell({ type: "applied", ...one, isNew: true });
       tell({ type: "key" });
     }
     presence.retry();
@@ -150,10 +170,15 @@ export async function openWorkspace(
   const sync = createSync(
     {
       view: () => view,
-      cursor: replica.cursor,
+      cursor: () => position,
       extend: (from, record, seq) => extend(ports, workspace, from, record, seq),
       verify: (from, record, seq) => {
-        if (!from.state) throw new MeshError("chain_invalid", "A record came before the genesis.", "Don't trust this broker.");
+        if (!from.state)
+          throw new MeshError(
+            "chain_invalid",
+            "A record came before the genesis.",
+            "Don't trust this broker.",
+          );
         return sealer.verify(from.state, from.hashes, record, seq);
       },
       open: async (from, record) => {
@@ -165,7 +190,10 @@ export async function openWorkspace(
       credit: (records, bytes) => link?.send({ type: "received", records, bytes }),
       distrust: (error) => {
         trouble = error;
-        ports.log.error({ workspace, code: error.code }, "the broker's chain can't be believed; the workspace is halted");
+        ports.log.error(
+          { workspace, code: error.code },
+          "the broker's chain can't be believed; the workspace is halted",
+        );
         link?.stop();
         tell({ type: "link", state: "offline" });
       },
@@ -177,8 +205,10 @@ export async function openWorkspace(
   const ready = (): boolean => {
     const { state } = view;
     const epoch = state && currentEpoch(state);
-    if (!greeting || greeting.standing !== "member" || trouble || !epoch || view.pending.length > 0) return false;
-    if (state.head.height < (greeting.chain?.height ?? 0) || !keyring.workspaceKey(epoch.number)) return false;
+    if (!greeting || greeting.standing !== "member" || trouble || !epoch || view.pending.length > 0)
+      return false;
+    if (state.head.height < (greeting.chain?.height ?? 0) || !keyring.workspaceKey(epoch.number))
+      return false;
     if (state.stale) {
       const begin = (now: ChainState) => (now.stale ? keyring.newEpoch(now) : Promise.resolve(null));
       membership.propose(begin, 30_000).catch(onError);
@@ -214,7 +244,14 @@ export async function openWorkspace(
         kind: "receipt",
         states: [{ id, state: "refused", at: Math.floor(ports.clock.now()), detail: why.message }],
       };
-      applyEvent(features, index(), refusal, { id, from: row.label, dev: account.device.id, label: me, seq: null, at: null });
+      applyEvent(features, index(), refusal, {
+        id,
+        from: row.label,
+        dev: account.device.id,
+        label: me,
+        seq: null,
+        at: null,
+      });
     });
     outbox.rewind();
     changed.notify();
@@ -246,8 +283,13 @@ export async function openWorkspace(
           replica.setCursor(0);
         });
       }
+      position = ack.standing === "member" ? replica.cursor() : 0;
       if (ack.standing === "founding" && view.pending.length === 0) {
-        trouble = new MeshError("unknown_workspace", "The broker doesn't know this workspace.", "Is it the right broker? Ask whoever runs it.");
+        trouble = new MeshError(
+          "unknown_workspace",
+          "The broker doesn't know this workspace.",
+          "Is it the right broker? Ask whoever runs it.",
+        );
       }
       if (ack.standing !== "member") return;
       outbox.linkUp();
@@ -268,7 +310,8 @@ export async function openWorkspace(
       const error = fromErrorShape(frame);
       if (membership.refused(frame.id, error)) return;
       if (!ERRORS[error.code].retry) return refuse(frame.id, error);
-      if (error.code === "stale_epoch") blockedEpoch = Math.max(blockedEpoch, sealedUnder.get(frame.id) ?? -1);
+      if (error.code === "stale_epoch")
+        blockedEpoch = Math.max(blockedEpoch, sealedUnder.get(frame.id) ?? -1);
       if (error.code === "stale_epoch") outbox.rewind();
       else ports.timers.after(frame.retryAfterMs ?? 1000, outbox.rewind);
     },
@@ -286,7 +329,9 @@ export async function openWorkspace(
       if (state === "online") membership.react();
     },
   };
-  const link: Link | null = membering.broker ? createLink(ports, account, workspace, membering.broker, linkOwner) : null;
+  const link: Link | null = membering.broker
+    ? createLink(ports, account, workspace, membering.broker, linkOwner)
+    : null;
 
   const joined = (error: MeshError | null) => {
     if (!error) invite = null;
@@ -315,7 +360,10 @@ export async function openWorkspace(
     CHAIN,
     EVERYONE,
     me,
-    ...replica.db.sql("SELECT label FROM labels WHERE joined = 1").all().map((row) => String(row.label)),
+    ...replica.db
+      .sql("SELECT label FROM labels WHERE joined = 1")
+      .all()
+      .map((row) => String(row.label)),
   ];
 
   if (view.state) await keyring.learn(view.state);
@@ -332,7 +380,14 @@ export async function openWorkspace(
     keyring,
     presence,
     changed,
-    history: createHistory(replica, () => link, { verify: (record, seq) => (view.state ? sealer.verify(view.state, view.hashes, record, seq) : Promise.reject(new Error("no chain"))), open, commit: (taken) => commit({ view, taken, refused: [], through: 0 }) }),
+    history: createHistory(replica, () => link, {
+      verify: (record, seq) =>
+        view.state
+          ? sealer.verify(view.state, view.hashes, record, seq)
+          : Promise.reject(new Error("no chain")),
+      open,
+      commit: (taken) => commit({ view, taken, refused: [], through: 0 }),
+    }),
     index,
     chain: () => view.state,
     link: (): LinkState => link?.state() ?? "offline",
@@ -387,7 +442,12 @@ export async function openWorkspace(
 
 /** A refusal that the next attempt won't lift by itself. */
 function isLasting(code: ErrorCode): boolean {
-  return code === "version_skew" || code === "not_a_member" || code.startsWith("invite_") || code.startsWith("chain_");
+  return (
+    code === "version_skew" ||
+    code === "not_a_member" ||
+    code.startsWith("invite_") ||
+    code.startsWith("chain_")
+  );
 }
 
 function rememberSessions(replica: Replica, member: string, face: Face | null, now: number): void {

@@ -1,7 +1,7 @@
 /** The store in one SQLite file for all workspaces: one commit carries a batch, whosever records are in it. */
 import { openSqlite } from "#adapters/sqlite.ts";
-import { CHAIN } from "#protocol/ids.ts";
 import { MeshError } from "#protocol/errors.ts";
+import { CHAIN } from "#protocol/ids.ts";
 import type { Database, Migration, SqlRow } from "#protocol/ports.ts";
 import type { Commit, LogRecord, Store } from "../store/store.ts";
 
@@ -45,7 +45,9 @@ export function openSqliteStore(path: string): Store {
     async workspace(id) {
       const row = database.sql("SELECT number, log_id FROM workspaces WHERE id = ?").get(id);
       if (!row) return null;
-      const head = database.sql("SELECT max(seq) AS head FROM records WHERE workspace = ?").get(Number(row.number));
+      const head = database
+        .sql("SELECT max(seq) AS head FROM records WHERE workspace = ?")
+        .get(Number(row.number));
       return { logId: String(row.log_id), head: Number(head?.head ?? 0) };
     },
 
@@ -71,7 +73,11 @@ export function openSqliteStore(path: string): Store {
         if (!isFull(error)) throw error;
         // The rollback took new workspaces' numbers with it.
         numbers.clear();
-        throw new MeshError("storage_full", "The broker's disk is full.", "It is tried again; tell whoever runs the broker.");
+        throw new MeshError(
+          "storage_full",
+          "The broker's disk is full.",
+          "It is tried again; tell whoever runs the broker.",
+        );
       }
     },
 

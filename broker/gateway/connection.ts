@@ -84,7 +84,8 @@ export function serveConnection(floor: Floor, socket: Socket): void {
   const onRecord = async (bytes: Uint8Array) => {
     if (!seat) throw new MeshError("bad_frame", "The first frame is a hello.", "Answer the challenge first.");
     const { outer, record: recordBytes } = decodeRecordFrame(bytes);
-    if (outer.type !== "send") throw new MeshError("bad_frame", "A device sends; only the broker pushes.", "Update claudemesh.");
+    if (outer.type !== "send")
+      throw new MeshError("bad_frame", "A device sends; only the broker pushes.", "Update claudemesh.");
     const record = decodeRecord(recordBytes);
     const { id } = record.header;
     const outcome = await floor.log.append(seat.room.log, seat.author, record);
@@ -132,7 +133,13 @@ function takeSeat(
     sendText: (text) => socket.send(text),
     expel: () => {
       if (admitted.standing === "member") {
-        refuse(new MeshError("not_a_member", "This device no longer belongs to the workspace.", "Ask for an invite link."));
+        refuse(
+          new MeshError(
+            "not_a_member",
+            "This device no longer belongs to the workspace.",
+            "Ask for an invite link.",
+          ),
+        );
       }
     },
   };
@@ -178,7 +185,11 @@ async function answer(
     if (frame.type === "subscribe") {
       for (const label of frame.labels) requireOwnLabel(room.log, author.member, label);
       if (occupant.labels.size + frame.labels.length > LIMITS.labels) {
-        throw new MeshError("too_large", `A connection has at most ${LIMITS.labels} labels.`, "Leave some topics.");
+        throw new MeshError(
+          "too_large",
+          `A connection has at most ${LIMITS.labels} labels.`,
+          "Leave some topics.",
+        );
       }
       room.subscribe(occupant, frame.labels);
       return socket.send(encodeFrame({ type: "subscribed", request, head: room.log.head, floor: 0 }));
@@ -195,7 +206,8 @@ async function answer(
 }
 
 function requireMember(author: Author): void {
-  if (author.standing !== "member") throw new MeshError("not_a_member", "Only members read here.", "Join first.");
+  if (author.standing !== "member")
+    throw new MeshError("not_a_member", "Only members read here.", "Join first.");
 }
 
 /** A member's label is that member's alone; the others are open to all members, who can't open what isn't sealed to them. */

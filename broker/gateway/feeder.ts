@@ -49,13 +49,22 @@ export function createFeeder(
     state = "reading";
     while (state === "reading" && hasCredit()) {
       const labels = [...reader.labels];
-      const selection = { after: cursor, labels, sender: reader.member, maxRecords: records, maxBytes: bytes };
+      const selection = {
+        after: cursor,
+        labels,
+        sender: reader.member,
+        maxRecords: records,
+        maxBytes: bytes,
+      };
       const page = await store.select(log.id, selection);
       if (state !== "reading") return;
       const last = page.records.length - 1;
       socket.sendAll(
         page.records.map(({ seq, at, bytes: record }, i) => {
-          const frame = encodeRecordFrame({ type: "push", seq, at, through: i === last ? page.through : seq }, record);
+          const frame = encodeRecordFrame(
+            { type: "push", seq, at, through: i === last ? page.through : seq },
+            record,
+          );
           spend(frame.length);
           return frame;
         }),

@@ -19,16 +19,28 @@ export async function judgeHello(
   log: WorkspaceLog,
 ): Promise<Admitted> {
   if (hello.protocol !== PROTOCOL_VERSION) {
-    throw new MeshError("version_skew", `This broker speaks protocol ${PROTOCOL_VERSION}.`, "Update the older side.");
+    throw new MeshError(
+      "version_skew",
+      `This broker speaks protocol ${PROTOCOL_VERSION}.`,
+      "Update the older side.",
+    );
   }
   if (!config.origins.has(hello.origin)) {
-    throw new MeshError("wrong_author", "The hello is meant for another broker.", "Use the address that this broker is known by.");
+    throw new MeshError(
+      "wrong_author",
+      "The hello is meant for another broker.",
+      "Use the address that this broker is known by.",
+    );
   }
   const { signature, invite, type: _, ...claims } = hello;
   const key = fromBase64url(hello.key);
   const input = helloInput(nonce, claims);
   if (!(await ports.curves.verify(key, input, fromBase64url(signature)))) {
-    throw new MeshError("bad_signature", "The hello's signature doesn't hold for this challenge.", "Connect again.");
+    throw new MeshError(
+      "bad_signature",
+      "The hello's signature doesn't hold for this challenge.",
+      "Connect again.",
+    );
   }
   const { member } = hello;
   const dev = idOf(key);
@@ -37,7 +49,8 @@ export async function judgeHello(
   if (device?.member === member && device.spans.some((span) => span.until > log.head)) {
     return { member, dev, standing: "member" };
   }
-  if (!invite) throw new MeshError("not_a_member", "This device isn't in the workspace.", "Ask for an invite link.");
+  if (!invite)
+    throw new MeshError("not_a_member", "This device isn't in the workspace.", "Ask for an invite link.");
   await requireInvite(ports, log, invite, input);
   return { member, dev, standing: "joining" };
 }
@@ -54,6 +67,8 @@ async function requireInvite(
   if (!(await ports.curves.verify(invite.key, input, fromBase64url(proof.signature)))) {
     throw new MeshError("invite_bad_signature", "The link's secret doesn't fit the invite.", next);
   }
-  if (invite.expiresAt <= ports.clock.now()) throw new MeshError("invite_expired", "This invite has expired.", next);
-  if (invite.used >= invite.uses) throw new MeshError("invite_exhausted", "This invite has been used up.", next);
+  if (invite.expiresAt <= ports.clock.now())
+    throw new MeshError("invite_expired", "This invite has expired.", next);
+  if (invite.used >= invite.uses)
+    throw new MeshError("invite_exhausted", "This invite has been used up.", next);
 }

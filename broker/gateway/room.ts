@@ -55,7 +55,8 @@ export function createRoom(log: WorkspaceLog): Room {
 
   const expelTheDeparted = () => {
     for (const occupant of occupants) {
-      if (!log.chain?.devices.get(occupant.dev)?.spans.some((span) => span.until > log.head)) occupant.expel();
+      if (!log.chain?.devices.get(occupant.dev)?.spans.some((span) => span.until > log.head))
+        occupant.expel();
     }
   };
 

@@ -16,7 +16,12 @@ export function createHttp(ports: BrokerPorts, connections: () => number): Hono 
     const workspace = INVITE_CODE_PATTERN.test(code) ? await ports.store.inviteWorkspace(code) : null;
     c.header("cache-control", "no-store");
     if (workspace) return c.json({ workspace });
-    return c.json({ error: { code: "invite_not_found", message: "There is no such invite.", hint: "Ask for a new link." } }, 404);
+    return c.json(
+      {
+        error: { code: "invite_not_found", message: "There is no such invite.", hint: "Ask for a new link." },
+      },
+      404,
+    );
   });
 
   app.notFound((c) => c.json({ error: { code: "not_found", message: "Nothing is here.", hint: "" } }, 404));

@@ -23,13 +23,27 @@ export type Author = {
 export type Tip = { workspace: string; head: number; chain: ChainState | null };
 
 /** @throws MeshError with the reason for a refusal. Answers the tip after the record. */
-export async function judge(curves: Curves, tip: Tip, author: Author, record: SealedRecord, now: number): Promise<Tip> {
+export async function judge(
+  curves: Curves,
+  tip: Tip,
+  author: Author,
+  record: SealedRecord,
+  now: number,
+): Promise<Tip> {
   const { header } = record;
   if (header.from !== author.member || header.dev !== author.dev) {
-    throw new MeshError("wrong_author", "The record names another author than this connection's.", "Send your own records.");
+    throw new MeshError(
+      "wrong_author",
+      "The record names another author than this connection's.",
+      "Send your own records.",
+    );
   }
   if (recordIdTime(header.id) < now - LIMITS.idDays * 86_400_000) {
-    throw new MeshError("too_old", `The record's id is older than ${LIMITS.idDays} days.`, "Send it again under a new id.");
+    throw new MeshError(
+      "too_old",
+      `The record's id is older than ${LIMITS.idDays} days.`,
+      "Send it again under a new id.",
+    );
   }
   const seq = tip.head + 1;
   if (header.to === CHAIN) {
@@ -42,9 +56,14 @@ export async function judge(curves: Curves, tip: Tip, author: Author, record: Se
     throw new MeshError("not_a_member", "Only members send here.", "Join the workspace first.");
   }
   authorAt(tip.chain, header.from, header.dev, seq);
-  if (header.alg === "none") throw new MeshError("bad_record", "Only chain entries are plaintext.", "Seal it.");
+  if (header.alg === "none")
+    throw new MeshError("bad_record", "Only chain entries are plaintext.", "Seal it.");
   if (tip.chain.stale || header.epoch !== currentEpoch(tip.chain)?.number) {
-    throw new MeshError("stale_epoch", "The workspace's key has moved on.", "Seal the record anew under the current epoch.");
+    throw new MeshError(
+      "stale_epoch",
+      "The workspace's key has moved on.",
+      "Seal the record anew under the current epoch.",
+    );
   }
   return { ...tip, head: seq };
 }

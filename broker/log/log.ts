@@ -2,10 +2,11 @@
  * The ordered logs. Records that arrive in one turn of the event loop are judged in order and share one commit;
  * acknowledgements and news follow the commit, never precede it.
  */
+
+import { toBase64url } from "#protocol/bytes.ts";
 import { admit } from "#protocol/chain/admit.ts";
 import { decodeEntry } from "#protocol/chain/entries.ts";
 import type { ChainState } from "#protocol/chain/state.ts";
-import { toBase64url } from "#protocol/bytes.ts";
 import { ERRORS, MeshError } from "#protocol/errors.ts";
 import { CHAIN } from "#protocol/ids.ts";
 import { decodeRecord, type SealedRecord } from "#protocol/record.ts";
@@ -27,7 +28,10 @@ export type WorkspaceLog = {
   pending: number;
 };
 
-export type Outcome = { type: "stored"; place: Place } | { type: "refused"; error: MeshError } | { type: "dropped" };
+export type Outcome =
+  | { type: "stored"; place: Place }
+  | { type: "refused"; error: MeshError }
+  | { type: "dropped" };
 
 type Waiting = { log: WorkspaceLog; author: Author; record: SealedRecord; settle(outcome: Outcome): void };
 
@@ -133,7 +137,10 @@ async function commitBatch(ports: BrokerPorts, batch: readonly Waiting[], at: nu
       outcomes.push(settled(author, record, { type: "stored", place: known }));
     } else {
       try {
-        const before = fresh.get(log) ?? { tip: { workspace: log.id, head: log.head, chain: log.chain }, records: [] };
+        const before = fresh.get(log) ?? {
+          tip: { workspace: log.id, head: log.head, chain: log.chain },
+          records: [],
+        };
         const tip = await judge(ports.curves, before.tip, author, record, at);
         await claimCode(ports, codes, record);
         const place = { seq: tip.head, at };
@@ -153,7 +160,11 @@ async function commitBatch(ports: BrokerPorts, batch: readonly Waiting[], at: nu
   } catch (error) {
     if (!(error instanceof MeshError)) throw error;
     for (const { author, record, settle } of batch) {
-      settle(isHeldBack(author, record) ? { type: "dropped" } : settled(author, record, { type: "refused", error }));
+      settle(
+        isHeldBack(author, record)
+          ? { type: "dropped" }
+          : settled(author, record, { type: "refused", error }),
+      );
     }
     return;
   }

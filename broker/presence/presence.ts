@@ -32,7 +32,9 @@ export function createPresenceBook(ports: BrokerPorts, config: BrokerConfig): Pr
         own.cancelLease();
         own.connections++;
       }
-      return [...book.values()].filter(({ frame }) => frame.dev !== dev).map(({ frame }) => encodeFrame(frame));
+      return [...book.values()]
+        .filter(({ frame }) => frame.dev !== dev)
+        .map(({ frame }) => encodeFrame(frame));
     },
     update(workspace, author, frame) {
       if (frame.member !== author.member || frame.dev !== author.dev) {
@@ -44,7 +46,11 @@ export function createPresenceBook(ports: BrokerPorts, config: BrokerConfig): Pr
       // An older one that comes late, or again, changes nothing.
       if (known && frame.counter <= known.frame.counter) return;
       if (frame.sealed === "") return forget(workspace, frame.dev);
-      book.set(frame.dev, { frame, connections: known?.connections ?? 1, cancelLease: known?.cancelLease ?? (() => {}) });
+      book.set(frame.dev, {
+        frame,
+        connections: known?.connections ?? 1,
+        cancelLease: known?.cancelLease ?? (() => {}),
+      });
       ports.bus.publish(workspace, { type: "presence", frame });
     },
     disconnected(workspace, dev) {

@@ -6,19 +6,28 @@
 import { concat, equalBytes, fromBase64url } from "../bytes.ts";
 import { idOf } from "../derive.ts";
 import { type ErrorCode, MeshError } from "../errors.ts";
-import type { Curves } from "../ports.ts";
-import { type SealedRecord, recordSignatureInput } from "../record.ts";
 import { CHAIN } from "../ids.ts";
+import type { Curves } from "../ports.ts";
+import { recordSignatureInput, type SealedRecord } from "../record.ts";
 import {
-  certificateInput,
   type ChainEntry,
+  certificateInput,
   decodeEntry,
   type EpochEntry,
   entryHash,
   joinProofInput,
   workspaceId,
 } from "./entries.ts";
-import { activeMember, authorAt, awaitingKey, type ChainState, currentEpoch, type Device, holdsKey, mayInvite } from "./state.ts";
+import {
+  activeMember,
+  authorAt,
+  awaitingKey,
+  type ChainState,
+  currentEpoch,
+  type Device,
+  holdsKey,
+  mayInvite,
+} from "./state.ts";
 
 type Entry<T extends ChainEntry["type"]> = Extract<ChainEntry, { type: T }>;
 type Newcomer = { root: string; sealing: string; device: { key: string; certificate: string } };
@@ -45,7 +54,11 @@ export async function admit(
     return admitGenesis(at, entry);
   }
   if (header.head?.height !== state.head.height || header.head.hash !== state.head.hash) {
-    throw new MeshError("chain_conflict", "The chain has moved on since this entry was made.", "Make it anew on the current head.");
+    throw new MeshError(
+      "chain_conflict",
+      "The chain has moved on since this entry was made.",
+      "Make it anew on the current head.",
+    );
   }
   if (header.epoch !== (currentEpoch(state)?.number ?? 0)) throw invalid("it names another epoch");
   const next = await admitNext(at, state, entry);
@@ -109,7 +122,8 @@ async function admitInvite(at: Case, state: ChainState, entry: Entry<"invite">):
   const author = await signedByMember(at, state);
   if (!mayInvite(author.role)) throw notAllowed("only an owner or an admin invites");
   if (entry.role === "admin" && author.role !== "owner") throw notAllowed("only the owner makes admins");
-  if (state.invites.has(entry.code)) throw new MeshError("conflict", "This invite code is taken.", "Create another invite.");
+  if (state.invites.has(entry.code))
+    throw new MeshError("conflict", "This invite code is taken.", "Create another invite.");
   const { code, role, expiresAt, uses } = entry;
   const invite = { code, role, expiresAt, uses, used: 0, key: key32(entry.key), by: author.id };
   return { ...state, invites: new Map(state.invites).set(code, invite) };
@@ -120,7 +134,8 @@ async function admitJoin(at: Case, state: ChainState, entry: Entry<"join">): Pro
   const invite = state.invites.get(entry.code);
   if (!invite) throw refusedInvite("invite_not_found", "There is no such invite.");
   if (invite.used >= invite.uses) throw refusedInvite("invite_exhausted", "This invite has been used up.");
-  if (activeMember(state, user)) throw new MeshError("conflict", "You are a member of this workspace already.", "Just use it.");
+  if (activeMember(state, user))
+    throw new MeshError("conflict", "You are a member of this workspace already.", "Just use it.");
   const device = await newcomerDevice(at, entry);
   const root = key32(entry.root);
   const sealing = key32(entry.sealing);
@@ -152,7 +167,8 @@ async function admitLeave(at: Case, state: ChainState): Promise<ChainState> {
   if (author.role === "owner") throw notAllowed("the owner can't leave the workspace that its id commits to");
   const devices = new Map(state.devices);
   for (const device of devices.values()) {
-    if (device.member === author.id) devices.set(device.id, { ...device, spans: closed(device, at.sequence) });
+    if (device.member === author.id)
+      devices.set(device.id, { ...device, spans: closed(device, at.sequence) });
   }
   const members = new Map(state.members).set(author.id, { ...author, active: false });
   return { ...state, members, devices, stale: true };
@@ -184,12 +200,16 @@ async function admitEpoch(at: Case, state: ChainState, entry: EpochEntry): Promi
   }
 
   if (entry.number !== (current ? current.number + 1 : 0)) throw invalid("the epoch's number doesn't follow");
-  if ((previous.length > 0) !== (current !== undefined)) throw invalid("a new epoch carries the key before it");
+  if (previous.length > 0 !== (current !== undefined)) throw invalid("a new epoch carries the key before it");
   const holders = [...state.members.values()].filter(holdsKey);
   if (sealed.size !== holders.length || !holders.every((member) => sealed.has(member.id))) {
     throw invalid("a new epoch is sealed to every full member and nobody else");
   }
-  return { ...state, epochs: [...state.epochs, { number: entry.number, commitment, previous, sealed }], stale: false };
+  return {
+    ...state,
+    epochs: [...state.epochs, { number: entry.number, commitment, previous, sealed }],
+    stale: false,
+  };
 }
 
 /** For entries by members: the author as the chain knows it, once its signature holds. */
@@ -214,7 +234,8 @@ async function newcomerDevice(at: Case, { root, device }: Newcomer): Promise<Dev
 async function certifiedDevice(at: Case, root: Uint8Array, device: Newcomer["device"]): Promise<Device> {
   const { from, dev } = at.record.header;
   const key = key32(device.key);
-  if (idOf(key) !== dev) throw new MeshError("wrong_author", "The device id is not the hash of its key.", "Drop it.");
+  if (idOf(key) !== dev)
+    throw new MeshError("wrong_author", "The device id is not the hash of its key.", "Drop it.");
   if (!(await at.curves.verify(root, certificateInput(from, key), fromBase64url(device.certificate)))) {
     throw new MeshError("bad_signature", "The device isn't certified by its owner's root key.", "Drop it.");
   }
@@ -226,8 +247,12 @@ async function certifiedDevice(at: Case, root: Uint8Array, device: Newcomer["dev
 function withDevice(state: ChainState, device: Device): ReadonlyMap<string, Device> {
   const known = state.devices.get(device.id);
   if (known && known.member !== device.member) throw invalid("the device is another member's");
-  if (known?.spans.some((span) => span.until === FOREVER)) throw invalid("the device is in the workspace already");
-  return new Map(state.devices).set(device.id, { ...device, spans: [...(known?.spans ?? []), ...device.spans] });
+  if (known?.spans.some((span) => span.until === FOREVER))
+    throw invalid("the device is in the workspace already");
+  return new Map(state.devices).set(device.id, {
+    ...device,
+    spans: [...(known?.spans ?? []), ...device.spans],
+  });
 }
 
 async function requireRecordSignature({ curves, workspace, record }: Case, key: Uint8Array): Promise<void> {
@@ -248,7 +273,11 @@ function key32(text: string): Uint8Array {
 }
 
 function invalid(why: string): MeshError {
-  return new MeshError("chain_invalid", `The chain entry is refused: ${why}.`, "Update claudemesh on both sides.");
+  return new MeshError(
+    "chain_invalid",
+    `The chain entry is refused: ${why}.`,
+    "Update claudemesh on both sides.",
+  );
 }
 
 function notAllowed(why: string): MeshError {

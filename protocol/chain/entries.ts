@@ -3,10 +3,9 @@
  * entry before, so an entry's place and its author need no field of their own.
  */
 import { z } from "zod";
-import { fromBase64url, utf8 } from "../bytes.ts";
+import { fromBase64url, toBase64url, utf8 } from "../bytes.ts";
 import { idOf } from "../derive.ts";
 import { sha256, signatureInput } from "../hash.ts";
-import { toBase64url } from "../bytes.ts";
 import { strictJson } from "../json.ts";
 import { bytes, count, id, inviteCode, role, time } from "../schema.ts";
 

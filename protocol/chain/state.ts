@@ -21,7 +21,15 @@ export type Member = {
   active: boolean;
 };
 
-export type Invite = { code: string; key: Uint8Array; role: Role; expiresAt: number; uses: number; used: number; by: string };
+export type Invite = {
+  code: string;
+  key: Uint8Array;
+  role: Role;
+  expiresAt: number;
+  uses: number;
+  used: number;
+  by: string;
+};
 
 /** One member's copy of an epoch's key, and who sealed it. */
 export type SealedKey = { by: string; bySealing: Uint8Array; box: Uint8Array };
@@ -50,10 +58,18 @@ export type ChainState = {
 export function authorAt(state: ChainState, from: string, dev: string, sequence: number): Device {
   const device = state.devices.get(dev);
   if (!device?.spans.some((span) => sequence >= span.from && sequence < span.until)) {
-    throw new MeshError("unknown_device", "The record is signed by a device that wasn't in the workspace.", "Drop it.");
+    throw new MeshError(
+      "unknown_device",
+      "The record is signed by a device that wasn't in the workspace.",
+      "Drop it.",
+    );
   }
   if (device.member !== from) {
-    throw new MeshError("wrong_author", "The record names another author than its device belongs to.", "Drop it.");
+    throw new MeshError(
+      "wrong_author",
+      "The record names another author than its device belongs to.",
+      "Drop it.",
+    );
   }
   return device;
 }

@@ -18,7 +18,13 @@ export const daemonMethods = methods({
     scope: "read",
     params: z.strictObject({}),
     result: z.object({
-      daemon: z.object({ pid: z.int(), version: z.string(), uptimeMs: z.int(), home: z.string(), socket: z.string() }),
+      daemon: z.object({
+        pid: z.int(),
+        version: z.string(),
+        uptimeMs: z.int(),
+        home: z.string(),
+        socket: z.string(),
+      }),
       account: z.object({ userId: id, name: z.string() }),
       broker: z.object({ url: z.string().nullable(), embedded: z.boolean() }),
       workspaces: z.array(
@@ -64,17 +70,31 @@ export const sessionMethods = methods({
   /** Streams for as long as the session lives; ending the connection detaches it. */
   attach: {
     scope: "write",
-    params: z.strictObject({ id: z.string().min(1).max(100), cwd: z.string().min(1).max(4096), host: z.string().max(100) }),
+    params: z.strictObject({
+      id: z.string().min(1).max(100),
+      cwd: z.string().min(1).max(4096),
+      host: z.string().max(100),
+    }),
     result: z.object({ name: z.string(), address: z.string() }),
     event: z.object({ type: z.literal("message"), message }),
   },
-  list: { scope: "read", params: z.strictObject({}), result: z.object({ sessions: z.array(sessionFace.extend({ since: isoTime })) }) },
+  list: {
+    scope: "read",
+    params: z.strictObject({}),
+    result: z.object({ sessions: z.array(sessionFace.extend({ since: isoTime })) }),
+  },
 });
 
 export const feedEvent = z.discriminatedUnion("type", [
   z.object({ type: z.literal("message"), at: isoTime, message }),
   z.object({ type: z.literal("link"), at: isoTime, workspace: z.string(), state: linkState }),
-  z.object({ type: z.literal("peer"), at: isoTime, workspace: z.string(), name: z.string(), online: z.boolean() }),
+  z.object({
+    type: z.literal("peer"),
+    at: isoTime,
+    workspace: z.string(),
+    name: z.string(),
+    online: z.boolean(),
+  }),
   z.object({ type: z.literal("joined"), at: isoTime, workspace: z.string(), name: z.string() }),
 ]);
 

@@ -49,7 +49,11 @@ export const peerListing = z.object({
 });
 
 export const peerMethods = methods({
-  list: { scope: "read", params: z.strictObject({ workspace }), result: z.object({ peers: z.array(peerListing) }) },
+  list: {
+    scope: "read",
+    params: z.strictObject({ workspace }),
+    result: z.object({ peers: z.array(peerListing) }),
+  },
 });
 
 export type SessionFace = z.infer<typeof sessionFace>;

@@ -73,7 +73,11 @@ export const sendOptions = {
 export const messageMethods = methods({
   send: {
     scope: "write",
-    params: z.strictObject({ ...sendOptions, to: z.string().max(200).optional(), toSession: z.string().max(100).optional() }),
+    params: z.strictObject({
+      ...sendOptions,
+      to: z.string().max(200).optional(),
+      toSession: z.string().max(100).optional(),
+    }),
     result: sent,
   },
   inbox: {
@@ -93,7 +97,12 @@ export const messageMethods = methods({
       id: recordId,
       to: z.string(),
       receipts: z.array(
-        z.object({ state: deliveryState, at: isoTime, by: z.string().nullable(), detail: z.string().nullable() }),
+        z.object({
+          state: deliveryState,
+          at: isoTime,
+          by: z.string().nullable(),
+          detail: z.string().nullable(),
+        }),
       ),
     }),
   },

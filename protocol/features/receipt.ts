@@ -2,13 +2,28 @@
 import { z } from "zod";
 import { recordId } from "../schema.ts";
 
-export const receiptState = z.enum(["delivered", "handed over", "seen", "answered", "held", "refused", "expired"]);
+export const receiptState = z.enum([
+  "delivered",
+  "handed over",
+  "seen",
+  "answered",
+  "held",
+  "refused",
+  "expired",
+]);
 
 export const events = {
   receipt: z.object({
     kind: z.literal("receipt"),
     states: z
-      .array(z.object({ id: recordId, state: receiptState, at: z.int().min(0), detail: z.string().max(500).optional() }))
+      .array(
+        z.object({
+          id: recordId,
+          state: receiptState,
+          at: z.int().min(0),
+          detail: z.string().max(500).optional(),
+        }),
+      )
       .max(1000),
   }),
 };

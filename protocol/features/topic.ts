@@ -26,7 +26,11 @@ export const topic = z.object({
 
 export const topicMethods = methods({
   create: { scope: "write", params: one, result: topic },
-  list: { scope: "read", params: z.strictObject({ workspace }), result: z.object({ topics: z.array(topic) }) },
+  list: {
+    scope: "read",
+    params: z.strictObject({ workspace }),
+    result: z.object({ topics: z.array(topic) }),
+  },
   join: { scope: "write", params: one, result: topic },
   leave: { scope: "write", params: one, result: topic },
   send: { scope: "write", params: z.strictObject({ ...sendOptions, topic: topicName }), result: sent },

@@ -43,7 +43,11 @@ export const workspaceMethods = methods({
       note: z.string().nullable(),
     }),
   },
-  leave: { scope: "admin", params: z.strictObject({ workspace: z.string().min(1) }), result: z.object({ id, slug: z.string() }) },
+  leave: {
+    scope: "admin",
+    params: z.strictObject({ workspace: z.string().min(1) }),
+    result: z.object({ id, slug: z.string() }),
+  },
 });
 
 export const inviteMethods = methods({
@@ -54,13 +58,20 @@ export const inviteMethods = methods({
       role: role.exclude(["owner"]).optional(),
       uses: z.int().min(1).max(10_000).optional(),
       /** Milliseconds from now; 7 days without it. */
-      expiresInMs: z.int().min(1).max(365 * 86_400_000).optional(),
+      expiresInMs: z
+        .int()
+        .min(1)
+        .max(365 * 86_400_000)
+        .optional(),
     }),
     result: z.object({ url: z.string(), code: inviteCode, role, expiresAt: isoTime, uses: z.int() }),
   },
   accept: {
     scope: "admin",
-    params: z.strictObject({ url: z.string().min(1).max(2000), waitMs: z.int().min(1).max(3_600_000).optional() }),
+    params: z.strictObject({
+      url: z.string().min(1).max(2000),
+      waitMs: z.int().min(1).max(3_600_000).optional(),
+    }),
     result: z.object({
       id,
       slug: z.string(),

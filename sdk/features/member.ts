@@ -1,10 +1,11 @@
 /** Members' names, and `peers`. */
+
+import { activeMember, currentEpoch } from "#protocol/chain/state.ts";
+import type { PeerListing, SessionFace } from "#protocol/features/member.ts";
 import { EVERYONE, shortId } from "#protocol/ids.ts";
 import type { Handlers } from "#protocol/registry.ts";
-import type { PeerListing, SessionFace } from "#protocol/features/member.ts";
-import { activeMember, currentEpoch } from "#protocol/chain/state.ts";
 import type { Feature } from "../feature.ts";
-import type { Caller, Peer, Opened } from "../peer.ts";
+import type { Caller, Opened, Peer } from "../peer.ts";
 import type { Happening, Workspace } from "../workspace.ts";
 
 export const member: Feature = {
@@ -60,7 +61,9 @@ export function introduceMyself(peer: Peer, { workspace }: Opened, happening: Ha
 
 export function peerHandlers(peer: Peer): Handlers<Caller>["peer"] {
   return {
-    list: ({ workspace: selector }) => ({ peers: peer.readable(selector).flatMap((opened) => peersOf(peer, opened)) }),
+    list: ({ workspace: selector }) => ({
+      peers: peer.readable(selector).flatMap((opened) => peersOf(peer, opened)),
+    }),
   };
 }
 
@@ -90,5 +93,18 @@ function peerSession(peer: Peer, member: string, session: SessionFace): PeerList
   const { id, name, type, status, summary, cwd, host } = session;
   const address = `${member}/${name}`;
   const sameHost = host === peer.host;
-  return { id, address, type, status, summary, cwd, host, sameHost, repo: null, branch: null, model: null, stats: null };
+  return {
+    id,
+    address,
+    type,
+    status,
+    summary,
+    cwd,
+    host,
+    sameHost,
+    repo: null,
+    branch: null,
+    model: null,
+    stats: null,
+  };
 }

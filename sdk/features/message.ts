@@ -8,7 +8,7 @@ import type { SqlRow } from "#protocol/ports.ts";
 import type { Handlers } from "#protocol/registry.ts";
 import { type Address, resolveAddress, resolveSession } from "../address.ts";
 import type { Feature } from "../feature.ts";
-import type { Caller, Peer, Opened } from "../peer.ts";
+import type { Caller, Opened, Peer } from "../peer.ts";
 import type { Workspace } from "../workspace.ts";
 import { memberNames } from "./member.ts";
 import { receiptsOf, stateOf } from "./receipt.ts";
@@ -54,7 +54,12 @@ export const message: Feature = {
           event.sentAt,
         );
       if (added.changes === 0) {
-        db.sql("UPDATE messages SET seq = ?, at = ? WHERE sender = ? AND id = ? AND seq IS NULL").run(seq, at, from, id);
+        db.sql("UPDATE messages SET seq = ?, at = ? WHERE sender = ? AND id = ? AND seq IS NULL").run(
+          seq,
+          at,
+          from,
+          id,
+        );
       }
       if (label === me && seq !== null) {
         db.sql(
@@ -69,10 +74,16 @@ export function messageHandlers(peer: Peer): Handlers<Caller>["message"] {
   return {
     async send({ to, toSession, ...options }, caller) {
       if ((to === undefined) === (toSession === undefined)) {
-        throw new MeshError("usage", "A message has one receiver: TO or --to-session.", "See `claudemesh send --help`.");
+        throw new MeshError(
+          "usage",
+          "A message has one receiver: TO or --to-session.",
+          "See `claudemesh send --help`.",
+        );
       }
       const resolve = (workspace: Workspace) =>
-        toSession === undefined ? resolveAddress(peer, workspace, to ?? "") : resolveSession(peer, workspace, toSession);
+        toSession === undefined
+          ? resolveAddress(peer, workspace, to ?? "")
+          : resolveSession(peer, workspace, toSession);
       const opened = peer.writable(options.workspace, resolve);
       return sendMessage(peer, opened, resolve(opened.workspace), options, caller);
     },
@@ -82,10 +93,10 @@ export function messageHandlers(peer: Peer): Handlers<Caller>["message"] {
         opened.workspace.replica.db
           .sql(
             `SELECT m.*, r.id IS NOT NULL AS read FROM messages m LEFT JOIN reads r ON r.id = m.id
-             WHERE m.incoming = 1 AND (? = 0 OR r.id IS NULL)
+             WHERE m.incoming = 1 AND (?1 = 0 OR r.id IS NULL)
                AND (?2 IS NULL OR m.to_session IS NULL OR m.to_session IN (?2, '*'))
                AND NOT (m.sender = ?3 AND ?2 IS NOT NULL AND m.session IS ?2)
-             ORDER BY m.id DESC LIMIT ?4`.replace("? = 0", "?1 = 0"),
+             ORDER BY m.id DESC LIMIT ?4`,
           )
           .all(unread ? 1 : 0, session?.name ?? null, opened.workspace.me, limit)
           .map((row) => toMessage(opened, row)),
@@ -113,12 +124,22 @@ type SendOptions = {
 };
 
 /** Into the outbox; then, if asked to, waits for the receipt. */
-export async function sendMessage(peer: Peer, opened: Opened, address: Address, options: SendOptions, { session }: Caller) {
+export async function sendMessage(
+  peer: Peer,
+  opened: Opened,
+  address: Address,
+  options: SendOptions,
+  { session }: Caller,
+) {
   const { workspace, slug } = opened;
   const { text, wait, waitMs = 10_000, priority = "next" } = options;
   requireText(text);
   if (wait && wait !== "stored" && (address.topic !== null || address.label === EVERYONE)) {
-    throw new MeshError("usage", `Only a message to one member can be waited for until ${wait}.`, "Use --wait stored.");
+    throw new MeshError(
+      "usage",
+      `Only a message to one member can be waited for until ${wait}.`,
+      "Use --wait stored.",
+    );
   }
   const replyTo = options.replyTo && findMessage([opened], options.replyTo, "any").id;
   const event: MessageEvent = {
@@ -144,13 +165,27 @@ const REACHED: Record<"stored" | "delivered" | "seen", readonly DeliveryState[]>
   seen: ["seen", "answered"],
 };
 
-async function waitFor(workspace: Workspace, id: string, wait: keyof typeof REACHED, ms: number): Promise<void> {
+async function waitFor(
+  workspace: Workspace,
+  id: string,
+  wait: keyof typeof REACHED,
+  ms: number,
+): Promise<void> {
   try {
-    await workspace.changed.until(() => {
-      const state = stateOf(workspace, id);
-      if (state === "refused") throw new MeshError("refused", "The message was refused.", `See \`claudemesh message status ${id}\`.`);
-      return REACHED[wait].includes(state) ? state : null;
-    }, ms, wait);
+    await workspace.changed.until(
+      () => {
+        const state = stateOf(workspace, id);
+        if (state === "refused")
+          throw new MeshError(
+            "refused",
+            "The message was refused.",
+            `See \`claudemesh message status ${id}\`.`,
+          );
+        return REACHED[wait].includes(state) ? state : null;
+      },
+      ms,
+      wait,
+    );
   } catch (error) {
     if (!(error instanceof MeshError) || error.code !== "timeout") throw error;
     throw new MeshError(
@@ -162,10 +197,15 @@ async function waitFor(workspace: Workspace, id: string, wait: keyof typeof REAC
 }
 
 function requireText(text: string): void {
-  if (text.trim() === "") throw new MeshError("empty_text", "The message is empty.", "Give a text, or - to read it from stdin.");
+  if (text.trim() === "")
+    throw new MeshError("empty_text", "The message is empty.", "Give a text, or - to read it from stdin.");
   const size = utf8(text).length;
   if (size > LIMITS.text) {
-    throw new MeshError("too_large", `The text has ${size} bytes; the limit is ${LIMITS.text}.`, "Split it, or share it as a file.");
+    throw new MeshError(
+      "too_large",
+      `The text has ${size} bytes; the limit is ${LIMITS.text}.`,
+      "Split it, or share it as a file.",
+    );
   }
 }
 
@@ -182,22 +222,35 @@ export function markAsRead(peer: Peer, messages: readonly Message[]): void {
     const mine = messages.filter((one) => one.workspace === slug && !one.read);
     if (mine.length === 0) continue;
     workspace.replica.db.transaction(() => {
-      for (const { id } of mine) workspace.replica.db.sql("INSERT OR IGNORE INTO reads (id) VALUES (?)").run(id);
+      for (const { id } of mine)
+        workspace.replica.db.sql("INSERT OR IGNORE INTO reads (id) VALUES (?)").run(id);
     });
   }
 }
 
 /** By a whole id, or a unique prefix or suffix. @throws MeshError not_found, ambiguous */
-function findMessage(among: readonly Opened[], part: string, whose: "any" | "sender = me"): { opened: Opened; id: string } {
+function findMessage(
+  among: readonly Opened[],
+  part: string,
+  whose: "any" | "sender = me",
+): { opened: Opened; id: string } {
   const found = among.flatMap((opened) =>
     opened.workspace.replica.db
-      .sql("SELECT id FROM messages WHERE (id LIKE ?1 || '%' OR id LIKE '%' || ?1) AND (?2 = 'any' OR sender = ?3) LIMIT 2")
+      .sql(
+        "SELECT id FROM messages WHERE (id LIKE ?1 || '%' OR id LIKE '%' || ?1) AND (?2 = 'any' OR sender = ?3) LIMIT 2",
+      )
       .all(part, whose, opened.workspace.me)
       .map((row) => ({ opened, id: String(row.id) })),
   );
   const [first, second] = found;
-  if (!first) throw new MeshError("not_found", `No message has the id ${part}.`, "See `claudemesh inbox --json` for ids.");
-  if (second) throw new MeshError("ambiguous", `Several messages have an id like ${part}.`, "Give more of it.");
+  if (!first)
+    throw new MeshError(
+      "not_found",
+      `No message has the id ${part}.`,
+      "See `claudemesh inbox --json` for ids.",
+    );
+  if (second)
+    throw new MeshError("ambiguous", `Several messages have an id like ${part}.`, "Give more of it.");
   return first;
 }
 
@@ -225,7 +278,9 @@ export function toMessage({ slug, workspace }: Opened, row: SqlRow): Message {
 
 export function messageById(opened: Opened, sender: string, id: string): Message | null {
   const row = opened.workspace.replica.db
-    .sql("SELECT m.*, r.id IS NOT NULL AS read FROM messages m LEFT JOIN reads r ON r.id = m.id WHERE m.sender = ? AND m.id = ?")
+    .sql(
+      "SELECT m.*, r.id IS NOT NULL AS read FROM messages m LEFT JOIN reads r ON r.id = m.id WHERE m.sender = ? AND m.id = ?",
+    )
     .get(sender, id);
   return row ? toMessage(opened, row) : null;
 }

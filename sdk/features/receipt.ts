@@ -2,7 +2,7 @@
 import type { DeliveryState } from "#protocol/features/message.ts";
 import { type ReceiptState, receiptState } from "#protocol/features/receipt.ts";
 import type { Feature } from "../feature.ts";
-import type { Peer, Opened } from "../peer.ts";
+import type { Opened, Peer } from "../peer.ts";
 import type { Happening, Workspace } from "../workspace.ts";
 import { memberNames } from "./member.ts";
 
@@ -21,15 +21,13 @@ export const receipt: Feature = {
     receipt({ db, me }, { states }, { from }) {
       for (const { id, state, at, detail } of states) {
         // Only who a message was for can say what became of it.
-        const mine = db.sql("SELECT 1 FROM messages WHERE sender = ? AND id = ? AND label = ?").get(me, id, from);
+        const mine = db
+          .sql("SELECT 1 FROM messages WHERE sender = ? AND id = ? AND label = ?")
+          .get(me, id, from);
         if (!mine) continue;
-        db.sql("INSERT INTO receipts (id, member, state, at, detail) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING").run(
-          id,
-          from,
-          state,
-          at,
-          detail ?? null,
-        );
+        db.sql(
+          "INSERT INTO receipts (id, member, state, at, detail) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        ).run(id, from, state, at, detail ?? null);
       }
     },
   },
@@ -42,7 +40,9 @@ export function createReceiptSender(peer: Peer) {
 
   const flush = ({ workspace }: Opened, member: string) => {
     const { db } = workspace.replica;
-    const due = db.sql("SELECT id, state, at, detail FROM receipts_due WHERE member = ? AND sent = 0 LIMIT ?").all(member, MOST_AT_ONCE);
+    const due = db
+      .sql("SELECT id, state, at, detail FROM receipts_due WHERE member = ? AND sent = 0 LIMIT ?")
+      .all(member, MOST_AT_ONCE);
     if (due.length === 0 || !workspace.isMember()) return;
     const states = due.map((row) => ({
       id: String(row.id),
@@ -73,18 +73,34 @@ export function createReceiptSender(peer: Peer) {
 
   return (opened: Opened, happening: Happening) => {
     const { workspace } = opened;
-    if (happening.type === "applied" && happening.event.kind === "message" && happening.record.label === workspace.me) {
+    if (
+      happening.type === "applied" &&
+      happening.event.kind === "message" &&
+      happening.record.label === workspace.me
+    ) {
       if (happening.record.seq !== null) soon(opened, happening.record.from);
     }
     if (happening.type === "link" && happening.state === "online") {
-      for (const row of workspace.replica.db.sql("SELECT DISTINCT member FROM receipts_due WHERE sent = 0").all()) {
+      for (const row of workspace.replica.db
+        .sql("SELECT DISTINCT member FROM receipts_due WHERE sent = 0")
+        .all()) {
         soon(opened, String(row.member));
       }
     }
   };
 }
 
-const ORDER: readonly DeliveryState[] = ["queued", "stored", "delivered", "handed over", "seen", "answered", "held", "expired", "refused"];
+const ORDER: readonly DeliveryState[] = [
+  "queued",
+  "stored",
+  "delivered",
+  "handed over",
+  "seen",
+  "answered",
+  "held",
+  "expired",
+  "refused",
+];
 
 export function stateOf(workspace: Workspace, id: string): DeliveryState {
   const states = receiptsOf(workspace, id).receipts.map(({ state }) => state);
@@ -94,7 +110,9 @@ export function stateOf(workspace: Workspace, id: string): DeliveryState {
 /** Everything that is known of an own message, in order. */
 export function receiptsOf(workspace: Workspace, id: string) {
   const { db } = workspace.replica;
-  const row = db.sql("SELECT to_text, sent_at, at FROM messages WHERE sender = ? AND id = ?").get(workspace.me, id);
+  const row = db
+    .sql("SELECT to_text, sent_at, at FROM messages WHERE sender = ? AND id = ?")
+    .get(workspace.me, id);
   const names = memberNames(workspace);
   const iso = (ms: unknown) => new Date(Number(ms)).toISOString();
   const told = db
@@ -108,7 +126,11 @@ export function receiptsOf(workspace: Workspace, id: string) {
     }));
   const stored = row?.at ? [{ state: "stored" as const, at: iso(row.at), by: null, detail: null }] : [];
   const queued = { state: "queued" as const, at: iso(row?.sent_at ?? 0), by: null, detail: null };
-  const receipts: { state: DeliveryState; at: string; by: string | null; detail: string | null }[] = [queued, ...stored, ...told];
+  const receipts: { state: DeliveryState; at: string; by: string | null; detail: string | null }[] = [
+    queued,
+    ...stored,
+    ...told,
+  ];
   return { to: String(row?.to_text ?? ""), receipts };
 }
 

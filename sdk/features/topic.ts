@@ -58,19 +58,29 @@ export function topicHandlers(peer: Peer): Handlers<Caller>["topic"] {
       const opened = peer.writable(selector);
       const { workspace } = opened;
       if (legalName(name) !== name) {
-        throw new MeshError("bad_data", `"${name}" is not a topic's name.`, `Use a-z, 0-9, dot, dash: ${legalName(name) || "deploys"}.`);
+        throw new MeshError(
+          "bad_data",
+          `"${name}" is not a topic's name.`,
+          `Use a-z, 0-9, dot, dash: ${legalName(name) || "deploys"}.`,
+        );
       }
       const label = workspace.keyring.labelId("topic", name);
       if (!label) throw waitingForKey();
       if (topicNames(workspace).includes(name)) {
-        throw new MeshError("conflict", `The topic #${name} is there already.`, `Join it: claudemesh topic join ${name}`);
+        throw new MeshError(
+          "conflict",
+          `The topic #${name} is there already.`,
+          `Join it: claudemesh topic join ${name}`,
+        );
       }
       workspace.say(EVERYONE, { kind: "topic.create", name });
       await join(opened, name, label);
       return describe(opened, name);
     },
     list: ({ workspace: selector }) => ({
-      topics: peer.readable(selector).flatMap((opened) => topicNames(opened.workspace).map((name) => describe(opened, name))),
+      topics: peer
+        .readable(selector)
+        .flatMap((opened) => topicNames(opened.workspace).map((name) => describe(opened, name))),
     }),
     async join({ workspace: selector, topic: text }) {
       const { opened, name, label } = find(selector, text);
@@ -89,7 +99,13 @@ export function topicHandlers(peer: Peer): Handlers<Caller>["topic"] {
       const { opened, name, label } = find(selector, text);
       // Who speaks in a topic hears the answers.
       await join(opened, name, label);
-      return sendMessage(peer, opened, { label, to: `#${name}`, toSession: null, topic: name }, options, caller);
+      return sendMessage(
+        peer,
+        opened,
+        { label, to: `#${name}`, toSession: null, topic: name },
+        options,
+        caller,
+      );
     },
     async history({ workspace: selector, topic: text, limit = 100, markRead }) {
       const { opened, workspace, name, label } = find(selector, text);
@@ -111,7 +127,10 @@ export function topicHandlers(peer: Peer): Handlers<Caller>["topic"] {
       const stop = peer.listen((where, happening) => {
         if (where.workspace !== workspace || happening.type !== "applied" || !happening.isNew) return;
         const { event, record } = happening;
-        const said = event.kind === "message" && record.label === label ? messageById(opened, record.from, record.id) : null;
+        const said =
+          event.kind === "message" && record.label === label
+            ? messageById(opened, record.from, record.id)
+            : null;
         if (said) emit(said);
       });
       caller.ended(stop);
@@ -142,14 +161,18 @@ export function topicNames(workspace: Workspace): string[] {
 function describe({ slug, workspace }: Opened, name: string): Topic {
   const { db } = workspace.replica;
   const label = workspace.keyring.labelId("topic", name) ?? "";
-  const creator = db.sql("SELECT creator FROM topics WHERE name = ? ORDER BY coalesce(seq, 9e15) LIMIT 1").get(name);
+  const creator = db
+    .sql("SELECT creator FROM topics WHERE name = ? ORDER BY coalesce(seq, 9e15) LIMIT 1")
+    .get(name);
   const counts = db
     .sql(
       `SELECT count(*) AS unread, coalesce(sum(mentioned), 0) AS mentions FROM messages
        WHERE topic = ? AND label = ? AND sender <> ? AND id NOT IN (SELECT id FROM reads)`,
     )
     .get(name, label, workspace.me);
-  const last = db.sql("SELECT max(sent_at) AS at FROM messages WHERE topic = ? AND label = ?").get(name, label);
+  const last = db
+    .sql("SELECT max(sent_at) AS at FROM messages WHERE topic = ? AND label = ?")
+    .get(name, label);
   const joined = isJoined(workspace, label);
   return {
     name,
@@ -163,7 +186,9 @@ function describe({ slug, workspace }: Opened, name: string): Topic {
 }
 
 function isJoined(workspace: Workspace, label: string): boolean {
-  return workspace.replica.db.sql("SELECT 1 FROM labels WHERE label = ? AND joined = 1").get(label) !== undefined;
+  return (
+    workspace.replica.db.sql("SELECT 1 FROM labels WHERE label = ? AND joined = 1").get(label) !== undefined
+  );
 }
 
 function bareName(text: string): string {
@@ -171,5 +196,9 @@ function bareName(text: string): string {
 }
 
 function waitingForKey(): MeshError {
-  return new MeshError("waiting_for_key", "No member has handed over the workspace's key yet.", "It comes as soon as one is online.");
+  return new MeshError(
+    "waiting_for_key",
+    "No member has handed over the workspace's key yet.",
+    "It comes as soon as one is online.",
+  );
 }

@@ -23,7 +23,8 @@ const KEY_WAIT_MS = 3000;
 
 export const workspace: Feature = {
   name: "workspace",
-  tables: "CREATE TABLE workspace_names (id TEXT PRIMARY KEY, sender TEXT NOT NULL, name TEXT NOT NULL, seq INTEGER) STRICT;",
+  tables:
+    "CREATE TABLE workspace_names (id TEXT PRIMARY KEY, sender TEXT NOT NULL, name TEXT NOT NULL, seq INTEGER) STRICT;",
   apply: {
     "workspace.profile"({ db, chain }, { name }, { id, from, seq }) {
       const role = chain.members.get(from)?.role;
@@ -43,7 +44,10 @@ export function learnName(peer: Peer) {
   };
 }
 
-export function workspaceHandlers(peer: Peer, defaultBroker: () => string | null): Handlers<Caller>["workspace"] {
+export function workspaceHandlers(
+  peer: Peer,
+  defaultBroker: () => string | null,
+): Handlers<Caller>["workspace"] {
   return {
     list: () => ({ workspaces: peer.opened().map(listed) }),
     async create({ name }) {
@@ -84,12 +88,20 @@ export function inviteHandlers(peer: Peer): Handlers<Caller>["invite"] {
   return {
     async create({ workspace: selector, role = "member", uses = 1, expiresInMs = 7 * DAY_MS }) {
       const { workspace: one } = peer.writable(selector);
-      if (!one.broker) throw new MeshError("offline", "This workspace has no broker to meet at.", "Start one: claudemesh up --broker URL");
+      if (!one.broker)
+        throw new MeshError(
+          "offline",
+          "This workspace has no broker to meet at.",
+          "Start one: claudemesh up --broker URL",
+        );
       const secret = random(16);
       const code = newInviteCode(random);
       const expiresAt = Math.floor(peer.now() + expiresInMs);
       const key = toBase64url(await curves.signingPublicKey(inviteSeed(secret)));
-      const state = await one.propose(async () => ({ type: "invite", code, key, role, expiresAt, uses }), CHAIN_WAIT_MS);
+      const state = await one.propose(
+        async () => ({ type: "invite", code, key, role, expiresAt, uses }),
+        CHAIN_WAIT_MS,
+      );
       const head = fromBase64url(state.head.hash).subarray(0, 16);
       const url = encodeInviteLink({ broker: brokerOrigin(one.broker), code, secret, head });
       return { url, code, role, expiresAt: new Date(expiresAt).toISOString(), uses };
@@ -110,7 +122,12 @@ export function inviteHandlers(peer: Peer): Handlers<Caller>["invite"] {
       const waiting = !(await hasKey(one));
       const role = one.chain()?.members.get(one.me)?.role ?? "member";
       const name = memberNames(one).get(one.me);
-      return { id, slug: opened.slug, member: { id: one.me, name: waiting || !name ? peer.account.name : name, role }, waiting };
+      return {
+        id,
+        slug: opened.slug,
+        member: { id: one.me, name: waiting || !name ? peer.account.name : name, role },
+        waiting,
+      };
     },
   };
 }
@@ -118,11 +135,21 @@ export function inviteHandlers(peer: Peer): Handlers<Caller>["invite"] {
 async function lookUp(fetchJson: FetchJson, broker: string, code: string): Promise<string> {
   const { status, body } = await fetchJson(`${broker}/v1/invites/${code}`);
   const answer = typeof body === "object" && body !== null ? body : {};
-  if (status === 200 && "workspace" in answer && typeof answer.workspace === "string" && ID_PATTERN.test(answer.workspace)) {
+  if (
+    status === 200 &&
+    "workspace" in answer &&
+    typeof answer.workspace === "string" &&
+    ID_PATTERN.test(answer.workspace)
+  ) {
     return answer.workspace;
   }
-  if (status === 404) throw new MeshError("invite_not_found", "The broker knows no such invite.", "Ask for a new invite link.");
-  throw fromErrorShape({ code: "offline", message: `The broker answered with ${status}.`, hint: "Try again later." });
+  if (status === 404)
+    throw new MeshError("invite_not_found", "The broker knows no such invite.", "Ask for a new invite link.");
+  throw fromErrorShape({
+    code: "offline",
+    message: `The broker answered with ${status}.`,
+    hint: "Try again later.",
+  });
 }
 
 /** True when in; throws why not; null while it isn't known. */
@@ -133,7 +160,8 @@ function joinOutcome(one: Workspace): true | null {
 }
 
 async function hasKey(one: Workspace): Promise<boolean> {
-  const named = () => one.replica.db.sql("SELECT 1 FROM workspace_names").get() !== undefined && memberNames(one).has(one.me);
+  const named = () =>
+    one.replica.db.sql("SELECT 1 FROM workspace_names").get() !== undefined && memberNames(one).has(one.me);
   try {
     await one.changed.until(() => (named() ? true : null), KEY_WAIT_MS, "the key");
     return true;
@@ -163,6 +191,7 @@ function noteOf(one: Workspace): string | null {
   if (one.isJoining()) return "Waiting for the broker to take in the join.";
   const chain = one.chain();
   const epoch = chain && currentEpoch(chain);
-  if (epoch && !one.keyring.workspaceKey(epoch.number)) return "Waiting for a member who is online to hand over the key.";
+  if (epoch && !one.keyring.workspaceKey(epoch.number))
+    return "Waiting for a member who is online to hand over the key.";
   return null;
 }

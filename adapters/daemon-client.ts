@@ -1,0 +1,117 @@
+/** A client of the daemon's socket: hello and the first request leave in one write. */
+import { connect, type Socket } from "node:net";
+import { fromErrorShape, MeshError } from "#protocol/errors.ts";
+import type { Client } from "#protocol/registry.ts";
+import { createSocketDecoder, encodeSocketFrame, type SocketHello } from "#protocol/socket.ts";
+
+const LIMIT_BYTES = 64 * 1024 * 1024;
+
+export type DaemonClient = {
+  /** Typed by the protocol: `daemon.message.send({…})`. */
+  daemon: Client;
+  /** Resolves when the connection has ended, from either side. */
+  closed: Promise<void>;
+  close(): void;
+};
+
+type Pending = {
+  resolve(result: unknown): void;
+  reject(error: MeshError): void;
+  onEvent(event: unknown): void;
+};
+
+/** @throws MeshError daemon_unreachable when nothing listens there */
+export function connectDaemon(path: string, hello: SocketHello): Promise<DaemonClient> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path);
+    const refused = (error: Error) => reject(unreachable(error));
+    socket.once("error", refused);
+    socket.once("connect", () => {
+      socket.off("error", refused);
+      resolve(clientOn(socket, hello));
+    });
+  });
+}
+
+function clientOn(socket: Socket, hello: SocketHello): DaemonClient {
+  const pending = new Map<number, Pending>();
+  let nextId = 1;
+  let failure: MeshError | null = null;
+
+  const decode = createSocketDecoder(LIMIT_BYTES, ({ type, data }) => {
+    if (type === "error" && isShape(data)) failure = fromErrorShape(data);
+    if (typeof data !== "object" || data === null || !("id" in data) || typeof data.id !== "number") return;
+    const request = pending.get(data.id);
+    if (type === "event" && "event" in data) request?.onEvent(data.event);
+    else if (type === "response" && "error" in data && isShape(data.error))
+      request?.reject(fromErrorShape(data.error));
+    else if (type === "response" && "result" in data) request?.resolve(data.result);
+  });
+
+  const closed = new Promise<void>((resolve) => {
+    socket.on("error", () => {});
+    socket.on("close", () => {
+      const why =
+        failure ??
+        new MeshError(
+          "daemon_unreachable",
+          "The daemon ended before it answered.",
+          "Try again; see `claudemesh logs`.",
+        );
+      for (const request of pending.values()) request.reject(why);
+      resolve();
+    });
+  });
+  socket.on("data", (chunk) => {
+    try {
+      decode(chunk);
+    } catch {
+      socket.destroy();
+    }
+  });
+  // Corked until the first request is written: both leave together.
+  socket.cork();
+  socket.write(encodeSocketFrame({ type: "hello", data: hello }));
+  process.nextTick(() => socket.uncork());
+
+  const request = (method: string, params: unknown, onEvent: (event: unknown) => void = () => {}) =>
+    new Promise<unknown>((resolve, reject) => {
+      if (socket.destroyed) {
+        reject(unreachable(new Error("the connection has ended")));
+        return;
+      }
+      const id = nextId++;
+      pending.set(id, { resolve, reject, onEvent });
+      socket.write(encodeSocketFrame({ type: "request", data: { id, method, params } }));
+    });
+
+  return { daemon: methodsOf(request), closed, close: () => socket.destroy() };
+}
+
+/** Names come from the property path, so a method's name is never typed as a string. */
+function methodsOf(
+  request: (method: string, params: unknown, onEvent?: (event: unknown) => void) => Promise<unknown>,
+): Client {
+  const noun = (name: string) =>
+    new Proxy(
+      {},
+      {
+        get: (_, verb) => (params: unknown, onEvent?: (event: unknown) => void) =>
+          request(`${name}.${String(verb)}`, params, onEvent),
+      },
+    );
+  // The proxy answers any path; the type allows only those that the protocol has.
+  return new Proxy({}, { get: (_, name) => noun(String(name)) }) as Client;
+}
+
+function isShape(value: unknown): value is { code: string; message: string; hint: string } {
+  return typeof value === "object" && value !== null && "code" in value && "message" in value;
+}
+
+function unreachable(error: Error): MeshError {
+  return new MeshError(
+    "daemon_unreachable",
+    `The daemon isn't running (${error.message}).`,
+    "Start it: claudemesh up",
+  );
+}

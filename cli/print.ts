@@ -1,0 +1,46 @@
+/** How things look in a terminal. Colours only there, and never against NO_COLOR. */
+import { styleText } from "node:util";
+import type { Message } from "#protocol/features/message.ts";
+
+type Style = Parameters<typeof styleText>[0];
+
+export function paint(style: Style, text: string): string {
+  return process.stdout.isTTY && !process.env.NO_COLOR ? styleText(style, text) : text;
+}
+
+/** Columns as wide as their widest cell. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = [];
+  for (const row of rows)
+    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length);
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+/** What came from a peer, without what a terminal would obey: control characters and direction overrides. */
+export function safe(text: string): string {
+  return text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, (sign) =>
+    sign === "\n" || sign === "\t" ? sign : "\ufffd",
+  );
+}
+
+export function clock(iso: string): string {
+  return new Date(iso).toTimeString().slice(0, 8);
+}
+
+export function messageLine({ id, from, to, text, replyTo, sentAt, read }: Message): string {
+  const mark = read ? " " : "•";
+  const reply = replyTo ? paint("dim", ` ↩ ${replyTo.slice(-8)}`) : "";
+  const head = `${mark} ${paint("dim", clock(sentAt))} ${paint("cyan", safe(from.address))} → ${safe(to)} ${paint("dim", `(${id.slice(-8)})`)}${reply}`;
+  const body = safe(text)
+    .split("\n")
+    .map((line) => `    ${line}`)
+    .join("\n");
+  return `${head}\n${body}`;
+}

@@ -1,0 +1,88 @@
+/** down, status, whoami, version */
+import { connectDaemon } from "#adapters/daemon-client.ts";
+import { homePath, socketPath } from "#adapters/home.ts";
+import { VERSION } from "#adapters/version.ts";
+import { table } from "../print.ts";
+import type { Verb } from "../verb.ts";
+
+const down: Verb = {
+  name: "down",
+  summary: "stop the daemon; nothing queued is lost",
+  examples: ["claudemesh down"],
+  async run({ print }) {
+    let client: Awaited<ReturnType<typeof connectDaemon>>;
+    try {
+      client = await connectDaemon(socketPath(homePath()), { client: "cli", version: VERSION });
+    } catch {
+      print({ stopped: false }, "The daemon wasn't running.");
+      return;
+    }
+    const { daemon } = await client.daemon.daemon.status({});
+    await client.daemon.daemon.stop({});
+    await client.closed;
+    await processEnds(daemon.pid);
+    print({ stopped: true }, "The daemon has stopped.");
+  },
+};
+
+/** The socket closes first; the process ends once the broker and the databases are closed too. */
+async function processEnds(pid: number): Promise<void> {
+  for (;;) {
+    try {
+      process.kill(pid, 0);
+    } catch {
+      return;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+const status: Verb = {
+  name: "status",
+  summary: "the daemon, the links, what is unread",
+  examples: ["claudemesh status", "claudemesh status --json"],
+  async run({ daemon, print }) {
+    const client = await daemon();
+    const found = await client.daemon.status({});
+    const { pid, version, uptimeMs, socket } = found.daemon;
+    const rows = found.workspaces.map(({ slug, link, broker, outbox, unread }) => [
+      `  ${slug}`,
+      link,
+      broker ?? "this machine only",
+      `${unread} unread`,
+      outbox > 0 ? `${outbox} waiting to be sent` : "",
+    ]);
+    const head = `${found.account.name} (${found.account.userId})\ndaemon ${version}, pid ${pid}, up ${Math.floor(uptimeMs / 1000)} s, ${socket}`;
+    print(found, `${head}\n${table(rows)}`);
+  },
+};
+
+const whoami: Verb = {
+  name: "whoami",
+  summary: "the account on this machine",
+  examples: ["claudemesh whoami"],
+  async run({ daemon, print }) {
+    const client = await daemon();
+    const found = await client.account.whoami({});
+    const rows = [
+      ["name", found.name],
+      ["user id", found.userId],
+      ["root", found.rootFingerprint],
+      ["device", found.device.fingerprint],
+      ["account", found.registered ? "registered" : "on this machine only"],
+      ["broker", found.broker ?? "none"],
+      ...found.stored.map(({ what, where }) => [what, where]),
+    ];
+    print(found, table(rows));
+  },
+};
+
+const version: Verb = {
+  name: "version",
+  summary: "the version",
+  examples: ["claudemesh version"],
+  local: true,
+  run: ({ print }) => print({ version: VERSION }, VERSION),
+};
+
+export const daemonVerbs = [status, down, whoami, version];

@@ -1,0 +1,168 @@
+/** `claudemesh __daemon`: the daemon as a process. Says one line of JSON on stdout once it listens, or why it can't. */
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { hostname, userInfo } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { writeFileAtomically } from "#adapters/atomic-file.ts";
+import { systemClock, systemRandom, systemTimers } from "#adapters/clock.ts";
+import { nodeCurves } from "#adapters/curves.ts";
+import { connectDaemon } from "#adapters/daemon-client.ts";
+import { lockFolder } from "#adapters/folder-lock.ts";
+import { homePath, securePrivateFolder, socketPath } from "#adapters/home.ts";
+import { createLogger } from "#adapters/logger.ts";
+import { openSqlite } from "#adapters/sqlite.ts";
+import { VERSION } from "#adapters/version.ts";
+import { legalName } from "#protocol/derive.ts";
+import { ERRORS, errorShape, MeshError } from "#protocol/errors.ts";
+import { startEmbeddedBroker } from "./adapters/embedded-broker.ts";
+import { fileKeychain } from "./adapters/keychain.ts";
+import { dial, fetchJson } from "./adapters/network.ts";
+import { listenUnix } from "./adapters/unix-socket.ts";
+import { mergeConfig, type UpOptions } from "./config.ts";
+import { createDaemon } from "./daemon.ts";
+
+/** A daemon that was there first has this long to answer before this one gives up on it. */
+const OTHER_LIMIT_MS = 10_000;
+const VANISHED_CHECK_MS = 5000;
+
+function say(line: Record<string, unknown>): void {
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+}
+
+function readOptions(argv: string[]): UpOptions & { parentPipe: boolean } {
+  const { values } = parseArgs({
+    args: argv,
+    options: {
+      name: { type: "string" },
+      broker: { type: "string" },
+      "no-broker": { type: "boolean" },
+      port: { type: "string" },
+      "parent-pipe": { type: "boolean", default: false },
+    },
+  });
+  const port = values.port === undefined ? undefined : Number(values.port);
+  return {
+    name: values.name,
+    broker: values.broker,
+    noBroker: values["no-broker"],
+    port,
+    parentPipe: values["parent-pipe"],
+  };
+}
+
+/** Waits for the daemon that owns the folder to answer. */
+async function greetOther(path: string): Promise<number> {
+  const deadline = systemClock.now() + OTHER_LIMIT_MS;
+  for (;;) {
+    try {
+      const client = await connectDaemon(path, { client: "daemon", version: VERSION });
+      const { daemon } = await client.daemon.daemon.status({});
+      client.close();
+      return daemon.pid;
+    } catch (error) {
+      if (systemClock.now() > deadline) throw error;
+      await new Promise<void>((resolve) => systemTimers.after(50, resolve));
+    }
+  }
+}
+
+async function run(options: UpOptions & { parentPipe: boolean }): Promise<void> {
+  const home = homePath();
+  securePrivateFolder(home);
+  const socket = socketPath(home);
+  const unlock = lockFolder(join(home, "daemon.lock"));
+  if (!unlock) {
+    say({ ready: true, already: true, pid: await greetOther(socket) });
+    process.exit(0);
+  }
+  const log = createLogger("daemon", { path: join(home, "logs", "daemon.log") });
+  const configFile = join(home, "config.json");
+  const saved = existsSync(configFile) ? readFileSync(configFile, "utf8") : null;
+  const defaultName = legalName(process.env.USER ?? "") || legalName(userInfo().username) || "me";
+  const config = mergeConfig(saved, options, defaultName);
+
+  const broker = config.embedded
+    ? await startEmbeddedBroker({ data: join(home, "broker"), port: config.port, log, timers: systemTimers })
+    : null;
+  writeFileAtomically(
+    configFile,
+    `${JSON.stringify({ ...config, port: broker?.port ?? config.port }, null, 2)}\n`,
+  );
+
+  const databases = join(home, "workspaces");
+  mkdirSync(databases, { recursive: true, mode: 0o700 });
+  const databasePath = (name: string) =>
+    name === "account" ? join(home, "account.db") : join(databases, `${name}.db`);
+  let requestStop = () => {};
+  const ports = {
+    clock: systemClock,
+    timers: systemTimers,
+    random: systemRandom,
+    curves: nodeCurves,
+    dial,
+    fetchJson,
+    keychain: fileKeychain(join(home, "keys")),
+    openDatabase: (name: string, migrations: Parameters<typeof openSqlite>[1]) =>
+      openSqlite(databasePath(name), migrations),
+    removeDatabase(name: string) {
+      for (const suffix of ["", "-wal", "-shm"]) rmSync(databasePath(name) + suffix, { force: true });
+    },
+    log,
+    pid: process.pid,
+    version: VERSION,
+    home,
+    socketPath: socket,
+    requestStop: () => requestStop(),
+  };
+  const defaultBroker = config.broker ?? (broker ? `http://127.0.0.1:${broker.port}` : null);
+  const daemon = await createDaemon(ports, {
+    name: config.name,
+    host: hostname(),
+    defaultBroker,
+    embedded: broker !== null,
+  });
+  const server = await listenUnix(socket, daemon.serve);
+
+  let stopping = false;
+  const stop = async (code: number) => {
+    if (stopping) return;
+    stopping = true;
+    await server.close();
+    await daemon.stop();
+    await broker?.stop();
+    unlock();
+    log.info({ code }, "stopped");
+    process.exit(code);
+  };
+  requestStop = () => systemTimers.soon(() => stop(0));
+  process.on("SIGTERM", () => stop(0));
+  process.on("SIGHUP", () => stop(0));
+  // A terminal's Ctrl-C reaches `up`, which then closes the pipe; twice is not sooner.
+  process.on("SIGINT", () => (options.parentPipe ? undefined : stop(0)));
+  if (options.parentPipe) {
+    process.stdin.resume();
+    process.stdin.on("close", () => stop(0));
+  }
+  const watchHome = () => {
+    if (!existsSync(home)) process.exit(0);
+    systemTimers.after(VANISHED_CHECK_MS, watchHome);
+  };
+  watchHome();
+
+  daemon.start();
+  log.info({ pid: process.pid, version: VERSION }, "started");
+  say({ ready: true, already: false, pid: process.pid });
+}
+
+try {
+  await run(readOptions(process.argv.slice(3)));
+} catch (error) {
+  const shape = errorShape(error instanceof MeshError ? error : null);
+  say({
+    error: {
+      ...shape,
+      message: error instanceof MeshError ? shape.message : `The daemon can't start: ${String(error)}`,
+    },
+  });
+  process.exit(ERRORS[shape.code].exit);
+}

@@ -1,0 +1,78 @@
+/** daemon.status, daemon.stop, daemon.selfCheck */
+import { MeshError } from "#protocol/errors.ts";
+import type { Handlers } from "#protocol/registry.ts";
+import { unreadCount } from "#sdk/features/message.ts";
+import { type Caller, PERSONAL, type Peer } from "#sdk/peer.ts";
+import type { DaemonConfig, DaemonPorts } from "../ports.ts";
+
+const CHECK_LIMIT_MS = 10_000;
+
+export function daemonHandlers(
+  peer: Peer,
+  ports: DaemonPorts,
+  config: DaemonConfig,
+): Handlers<Caller>["daemon"] {
+  const startedAt = ports.clock.now();
+  return {
+    status: () => ({
+      daemon: {
+        pid: ports.pid,
+        version: ports.version,
+        uptimeMs: Math.floor(ports.clock.now() - startedAt),
+        home: ports.home,
+        socket: ports.socketPath,
+      },
+      account: { userId: peer.account.user, name: peer.account.name },
+      broker: { url: config.defaultBroker, embedded: config.embedded },
+      workspaces: peer.opened().map(({ slug, workspace }) => ({
+        id: workspace.id,
+        slug,
+        broker: workspace.broker,
+        link: workspace.link(),
+        outbox: workspace.replica.outboxSize(),
+        unread: unreadCount(workspace),
+        cursor: workspace.replica.cursor(),
+      })),
+    }),
+    stop() {
+      ports.requestStop();
+      return {};
+    },
+    selfCheck: () => selfCheck(peer, ports),
+  };
+}
+
+/** Sends one record to myself through every layer and times each hop. */
+async function selfCheck(peer: Peer, ports: DaemonPorts) {
+  const opened = peer.opened().find(({ slug, workspace }) => slug === PERSONAL && workspace.broker !== null);
+  if (!opened) throw new MeshError("offline", "There is no broker to check.", "Start one: claudemesh up");
+  const { workspace } = opened;
+  const online = () => (workspace.link() === "online" && workspace.replica.outboxSize() === 0 ? true : null);
+  await workspace.changed.until(online, CHECK_LIMIT_MS, "the personal workspace's broker");
+
+  const marks: { hop: string; at: number }[] = [];
+  const mark = (hop: string) => marks.push({ hop, at: ports.clock.now() });
+  let id = "";
+  const stop = peer.listen((where, happening) => {
+    if (where.workspace !== workspace) return;
+    if (happening.type === "acked" && happening.id === id)
+      mark("sealed, signed, ordered and committed by the broker");
+    if (happening.type === "applied" && happening.record.id === id && !happening.isNew)
+      mark("back, verified, opened and committed here");
+  });
+  try {
+    const startedAt = ports.clock.now();
+    id = workspace.say(workspace.me, { kind: "probe", at: Math.floor(startedAt) });
+    mark("committed to the outbox");
+    await workspace.changed.until(
+      () => (marks.length >= 3 ? true : null),
+      CHECK_LIMIT_MS,
+      "the check's message",
+    );
+    const times = [startedAt, ...marks.map(({ at }) => at)];
+    const hops = marks.map(({ hop, at }, i) => ({ hop, us: Math.round((at - (times[i] ?? at)) * 1000) }));
+    return { hops, totalUs: hops.reduce((sum, { us }) => sum + us, 0) };
+  } finally {
+    stop();
+  }
+}

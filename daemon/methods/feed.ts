@@ -1,0 +1,51 @@
+/** feed.open: what happens, as it happens. */
+import type { FeedEvent } from "#protocol/features/daemon.ts";
+import type { Handlers } from "#protocol/registry.ts";
+import { memberNames } from "#sdk/features/member.ts";
+import { messageById } from "#sdk/features/message.ts";
+import type { Caller, Opened, Peer } from "#sdk/peer.ts";
+import type { Happening } from "#sdk/workspace.ts";
+
+export function feedHandlers(peer: Peer): Handlers<Caller>["feed"] {
+  return {
+    open(_, caller, emit) {
+      const stop = peer.listen((where, happening) => {
+        for (const event of feedEvents(where, happening, new Date(peer.now()).toISOString())) emit(event);
+      });
+      caller.ended(stop);
+      return {};
+    },
+  };
+}
+
+function feedEvents(where: Opened, happening: Happening, at: string): FeedEvent[] {
+  const { slug, workspace } = where;
+  const names = () => memberNames(workspace);
+  switch (happening.type) {
+    case "applied": {
+      if (!happening.isNew || happening.event.kind !== "message") return [];
+      const message = messageById(where, happening.record.from, happening.record.id);
+      return message ? [{ type: "message", at, message }] : [];
+    }
+    case "link":
+      return [{ type: "link", at, workspace: slug, state: happening.state }];
+    case "peer":
+      if (!happening.changed) return [];
+      return [
+        {
+          type: "peer",
+          at,
+          workspace: slug,
+          name: names().get(happening.member) ?? "",
+          online: happening.online,
+        },
+      ];
+    case "chain": {
+      const before = happening.before?.members;
+      const newcomers = [...happening.state.members.keys()].filter((id) => before && !before.has(id));
+      return newcomers.map((id) => ({ type: "joined", at, workspace: slug, name: names().get(id) ?? "" }));
+    }
+    default:
+      return [];
+  }
+}

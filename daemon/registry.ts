@@ -1,0 +1,25 @@
+/** Everything the daemon answers: what any peer does, and what only a daemon does, a line each. */
+import type { Handlers } from "#protocol/registry.ts";
+import type { Caller, Peer } from "#sdk/peer.ts";
+import { peerHandlersOf } from "#sdk/registry.ts";
+import { accountHandlers } from "./methods/account.ts";
+import { daemonHandlers } from "./methods/daemon.ts";
+import { feedHandlers } from "./methods/feed.ts";
+import { sessionHandlers } from "./methods/session.ts";
+import type { DaemonConfig, DaemonPorts } from "./ports.ts";
+import type { Sessions } from "./sessions.ts";
+
+export function handlersOf(
+  peer: Peer,
+  sessions: Sessions,
+  ports: DaemonPorts,
+  config: DaemonConfig,
+): Handlers<Caller> {
+  return {
+    ...peerHandlersOf(peer, () => config.defaultBroker),
+    account: accountHandlers(peer, ports, config),
+    daemon: daemonHandlers(peer, ports, config),
+    feed: feedHandlers(peer),
+    session: sessionHandlers(peer, sessions),
+  };
+}
