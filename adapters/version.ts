@@ -1,4 +1,4 @@
 /** This package's version, as the build bakes it in. */
-import manifest from "../package.json" with { type: "json" };
+import manifest from "#package.json" with { type: "json" };
 
 export const VERSION: string = manifest.version;

@@ -6,11 +6,11 @@ import { inviteSeed } from "#protocol/derive.ts";
 import { MeshError } from "#protocol/errors.ts";
 import type { HelloAck } from "#protocol/frames.ts";
 import { decodeRecord } from "#protocol/record.ts";
-import type { Account, SealingPair } from "./account.ts";
-import { type ChainView, draftJoin, nextPlace, requireHead, signEntry } from "./chain.ts";
+import type { Account } from "./account.ts";
+import { draftJoin, nextPlace, requireHead, signEntry } from "./chain.ts";
+import type { Context } from "./context.ts";
 import type { Keyring } from "./keyring.ts";
 import type { PeerPorts } from "./ports.ts";
-import type { Signal } from "./signal.ts";
 import { createWorker } from "./worker.ts";
 
 /** The part of an invite link that a join needs. */
@@ -27,20 +27,12 @@ export type Membership = {
 };
 
 export type MembershipOwner = {
-  workspace: string;
-  view(): ChainView;
-  /** The newest hello_ack while the link is up, else null. */
-  greeting(): HelloAck | null;
-  invite(): InviteSecret | null;
+  context: Context;
   transmit(record: Uint8Array): void;
-  newId(): string;
-  /** This device's next running number on the chain's label. */
-  nextNumber(): number;
   /** Connects anew, in another standing. */
   renew(): void;
   /** The join is over: `error` says why it can't be, null that it is done. */
   joined(error: MeshError | null): void;
-  changed: Signal;
 };
 
 /** Until a colleague's daemon would have done it: the inviter goes first, the others only if it is away. */
@@ -50,18 +42,24 @@ const REACTION_LIMIT_MS = 30_000;
 export function createMembership(
   ports: PeerPorts,
   account: Account,
-  sealing: SealingPair,
   keyring: Keyring,
   owner: MembershipOwner,
 ): Membership {
-  const { workspace } = owner;
+  const { context } = owner;
+  const { workspace, sealing, changed } = context;
   const answers = new Map<string, { resolve(): void; reject(error: MeshError): void }>();
   let proposals: Promise<unknown> = Promise.resolve();
 
+  /** This device's next running number on the chain's label. */
+  const nextNumber = () =>
+    1 +
+    context.replica.chain().filter(({ bytes }) => decodeRecord(bytes).header.dev === account.device.id)
+      .length;
+
   /** Whether the chain is known up to what the broker had when the link came up. */
   const isCurrent = () => {
-    const ack = owner.greeting();
-    const height = owner.view().state?.head.height ?? -1;
+    const ack = context.greeting;
+    const height = context.view.state?.head.height ?? -1;
     return ack !== null && height >= (ack.chain?.height ?? -1) ? ack : null;
   };
 
@@ -79,13 +77,13 @@ export function createMembership(
   ): Promise<ChainState> => {
     for (;;) {
       const left = () => Math.max(1, deadline - ports.clock.now());
-      await owner.changed.until(isCurrent, left(), "the broker");
-      const view = owner.view();
+      await changed.until(isCurrent, left(), "the broker");
+      const view = context.view;
       if (!view.state)
         throw new MeshError("unknown_workspace", "The workspace has no beginning yet.", "Try again.");
       const entry = await draft(view.state);
       if (!entry) return view.state;
-      const place = nextPlace(view, owner.newId(), owner.nextNumber());
+      const place = nextPlace(view, context.newId(), nextNumber());
       const record = await signEntry(ports, account, workspace, place, entry);
       try {
         await transmit(record);
@@ -94,16 +92,16 @@ export function createMembership(
           error instanceof MeshError && (error.code === "chain_conflict" || error.code === "offline");
         if (!isRace) throw error;
         // Made anew on the next head, and only if it still makes sense there.
-        await owner.changed.until(
-          () => (owner.view() === view && owner.greeting() ? null : true),
+        await changed.until(
+          () => (context.view === view && context.greeting ? null : true),
           left(),
           "the chain to move on",
         );
         continue;
       }
       const height = (place.head?.height ?? -1) + 1;
-      return owner.changed.until(
-        () => ((owner.view().state?.head.height ?? -1) >= height ? owner.view().state : null),
+      return changed.until(
+        () => ((context.view.state?.head.height ?? -1) >= height ? context.view.state : null),
         left(),
         "the entry to come back",
       );
@@ -118,7 +116,7 @@ export function createMembership(
   };
 
   const join = async (invite: InviteSecret) => {
-    requireHead(owner.view(), invite.head);
+    requireHead(context.view, invite.head);
     await propose(async (chain) => {
       if (activeMember(chain, account.user)) return null;
       const known = chain.invites.get(invite.code);
@@ -139,7 +137,7 @@ export function createMembership(
 
   /** Entries of a workspace founded here go first, in their order. */
   const sendPending = async (standing: HelloAck["standing"]) => {
-    const [first, ...rest] = owner.view().pending;
+    const [first, ...rest] = context.view.pending;
     if (!first) return;
     if (standing === "founding") {
       await transmit(first);
@@ -165,10 +163,10 @@ export function createMembership(
 
   const reactOnce = async () => {
     const ack = isCurrent();
-    const view = owner.view();
+    const view = context.view;
     if (!ack) return;
     if (view.pending.length > 0) return sendPending(ack.standing);
-    const invite = owner.invite();
+    const invite = context.invite;
     if (ack.standing === "joining" && invite) return join(invite);
     if (invite && view.state && activeMember(view.state, account.user)) owner.joined(null);
     if (ack.standing === "member" && view.state) await handOverKeys(view.state);
@@ -176,7 +174,7 @@ export function createMembership(
 
   const react = createWorker(reactOnce, (error) => {
     const why = error instanceof MeshError ? error : null;
-    if (why && owner.invite() && why.code !== "timeout" && why.code !== "offline") owner.joined(why);
+    if (why && context.invite && why.code !== "timeout" && why.code !== "offline") owner.joined(why);
     ports.log.warn({ workspace, code: why?.code ?? "unexpected" }, "the chain was not extended");
   });
 

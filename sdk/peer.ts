@@ -7,10 +7,12 @@ import { EVERYONE } from "#protocol/ids.ts";
 import { didYouMean } from "#protocol/nearest.ts";
 import type { Database, SqlRow } from "#protocol/ports.ts";
 import { type Account, loadAccount, openAccountDatabase } from "./account.ts";
+import type { Happening } from "./context.ts";
+import { foundWorkspace } from "./found.ts";
 import { type InviteSecret, inviteFromText } from "./membership.ts";
 import type { PeerPorts } from "./ports.ts";
 import { features, reactions } from "./registry.ts";
-import { foundWorkspace, type Happening, openWorkspace, type Workspace } from "./workspace.ts";
+import { openWorkspace, type Workspace } from "./workspace.ts";
 
 export type Opened = { slug: string; used: boolean; workspace: Workspace };
 

@@ -1,5 +1,6 @@
 /** Every feature of a peer, one line each: its index, what it does by itself, what it answers. */
 import type { Handlers } from "#protocol/registry.ts";
+import type { Happening } from "./context.ts";
 import type { Feature } from "./feature.ts";
 import { introduceMyself, member, peerHandlers } from "./features/member.ts";
 import { message, messageHandlers } from "./features/message.ts";
@@ -7,7 +8,6 @@ import { createReceiptSender, receipt } from "./features/receipt.ts";
 import { topic, topicHandlers } from "./features/topic.ts";
 import { inviteHandlers, learnName, workspace, workspaceHandlers } from "./features/workspace.ts";
 import type { Caller, Opened, Peer } from "./peer.ts";
-import type { Happening } from "./workspace.ts";
 
 export const features: readonly Feature[] = [workspace, member, message, receipt, topic];
 

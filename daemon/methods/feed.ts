@@ -1,10 +1,10 @@
 /** feed.open: what happens, as it happens. */
 import type { FeedEvent } from "#protocol/features/daemon.ts";
 import type { Handlers } from "#protocol/registry.ts";
+import type { Happening } from "#sdk/context.ts";
 import { memberNames } from "#sdk/features/member.ts";
 import { messageById } from "#sdk/features/message.ts";
 import type { Caller, Opened, Peer } from "#sdk/peer.ts";
-import type { Happening } from "#sdk/workspace.ts";
 
 export function feedHandlers(peer: Peer): Handlers<Caller>["feed"] {
   return {

@@ -4,9 +4,10 @@ import { activeMember, currentEpoch } from "#protocol/chain/state.ts";
 import type { PeerListing, SessionFace } from "#protocol/features/member.ts";
 import { EVERYONE, shortId } from "#protocol/ids.ts";
 import type { Handlers } from "#protocol/registry.ts";
+import type { Happening } from "../context.ts";
 import type { Feature } from "../feature.ts";
 import type { Caller, Opened, Peer } from "../peer.ts";
-import type { Happening, Workspace } from "../workspace.ts";
+import type { Workspace } from "../workspace.ts";
 
 export const member: Feature = {
   name: "member",

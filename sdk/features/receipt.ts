@@ -1,9 +1,10 @@
 /** Receipts: told to senders at most once a second each, and shown for what was sent. */
 import type { DeliveryState } from "#protocol/features/message.ts";
 import { type ReceiptState, receiptState } from "#protocol/features/receipt.ts";
+import type { Happening } from "../context.ts";
 import type { Feature } from "../feature.ts";
 import type { Opened, Peer } from "../peer.ts";
-import type { Happening, Workspace } from "../workspace.ts";
+import type { Workspace } from "../workspace.ts";
 import { memberNames } from "./member.ts";
 
 const INTERVAL_MS = 1000;

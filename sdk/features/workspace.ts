@@ -9,9 +9,10 @@ import { ID_PATTERN, newInviteCode } from "#protocol/ids.ts";
 import { decodeInviteLink, encodeInviteLink } from "#protocol/invite-link.ts";
 import type { FetchJson } from "#protocol/ports.ts";
 import type { Handlers } from "#protocol/registry.ts";
+import type { Happening } from "../context.ts";
 import type { Feature } from "../feature.ts";
 import type { Caller, Opened, Peer } from "../peer.ts";
-import type { Happening, Workspace } from "../workspace.ts";
+import type { Workspace } from "../workspace.ts";
 import { memberNames } from "./member.ts";
 import { unreadCount } from "./message.ts";
 

@@ -1,0 +1,116 @@
+/** What the parts of one open workspace share. */
+import type { ChainState } from "#protocol/chain/state.ts";
+import { MeshError } from "#protocol/errors.ts";
+import type { Face } from "#protocol/features/member.ts";
+import type { LinkState } from "#protocol/features/workspace.ts";
+import type { HelloAck } from "#protocol/frames.ts";
+import { createRecordIds } from "#protocol/ids.ts";
+import type { SealedRecord } from "#protocol/record.ts";
+import type { MeshEvent } from "#protocol/registry.ts";
+import { type Account, type SealingPair, sealingPair } from "./account.ts";
+import { type ChainView, loadChain } from "./chain.ts";
+import type { Applied, Feature, Index } from "./feature.ts";
+import { createKeyring, type Keyring } from "./keyring.ts";
+import type { InviteSecret } from "./membership.ts";
+import type { PeerPorts } from "./ports.ts";
+import { openReplica, type RecordStatus, type Replica } from "./replica.ts";
+import { createSealer, type Sealer } from "./seal.ts";
+import { createSignal, type Signal } from "./signal.ts";
+
+/** What a workspace tells whoever listens, after it is durable. */
+export type Happening =
+  /** `isNew`: not said here before; false for the echo of an own record. */
+  | { type: "applied"; event: MeshEvent; record: Applied; isNew: boolean }
+  | { type: "acked"; id: string }
+  | { type: "chain"; before: ChainState | null; state: ChainState }
+  | { type: "key" }
+  | { type: "link"; state: LinkState }
+  | { type: "peer"; member: string; online: boolean; face: Face | null; changed: boolean };
+
+/** What the account keeps of a workspace. Null broker: it lives on this machine only. */
+export type Membering = { id: string; broker: string | null; invite: InviteSecret | null };
+
+export type Context = {
+  readonly ports: PeerPorts;
+  readonly account: Account;
+  readonly workspace: string;
+  readonly me: string;
+  readonly replica: Replica;
+  readonly keyring: Keyring;
+  readonly sealer: Sealer;
+  readonly sealing: SealingPair;
+  readonly features: readonly Feature[];
+  readonly changed: Signal;
+  readonly newId: () => string;
+
+  view: ChainView;
+  /** The newest hello_ack while the link is up, else null. */
+  greeting: HelloAck | null;
+  /** Set until the join is in the chain. */
+  invite: InviteSecret | null;
+  /** Why the workspace can't be used to the full: shown, and cleared when it passes. */
+  trouble: MeshError | null;
+  closed: boolean;
+
+  tell(happening: Happening): void;
+  failed(error: unknown): void;
+  /** @throws MeshError unknown_workspace before the genesis is here */
+  index(): Index;
+  /** `view`: the chain as of the record; today's without it. */
+  open(record: SealedRecord, view?: ChainView): Promise<{ status: RecordStatus; event: MeshEvent | null }>;
+};
+
+export async function createContext(
+  ports: PeerPorts,
+  account: Account,
+  membering: Membering,
+  features: readonly Feature[],
+  listener: (happening: Happening) => void,
+): Promise<Context> {
+  const { id: workspace, invite } = membering;
+  const replica = openReplica(ports.openDatabase, workspace);
+  const sealing = await sealingPair(ports, account, workspace);
+  const keyring = createKeyring(ports, workspace, account.user, sealing);
+  const sealer = createSealer(ports, account, workspace, keyring);
+  const changed = createSignal(ports.timers);
+
+  const context: Context = {
+    ports,
+    account,
+    workspace,
+    me: account.user,
+    replica,
+    keyring,
+    sealer,
+    sealing,
+    features,
+    changed,
+    newId: createRecordIds(ports.clock, ports.random),
+    view: await loadChain(ports, replica, workspace),
+    greeting: null,
+    invite,
+    trouble: null,
+    closed: false,
+    tell(happening) {
+      listener(happening);
+      changed.notify();
+    },
+    failed: (error) => ports.log.error({ workspace, error: String(error) }, "a workspace's work failed"),
+    index() {
+      const { state } = context.view;
+      if (state) return { db: replica.db, me: account.user, chain: state };
+      throw new MeshError(
+        "unknown_workspace",
+        "The workspace isn't here yet.",
+        "Wait for the join to finish.",
+      );
+    },
+    async open(record, { state } = context.view) {
+      const opened = state && (await sealer.open(state, record));
+      if (!opened) return { status: "sealed", event: null };
+      return opened.known ? { status: "applied", event: opened.event } : { status: "unknown", event: null };
+    },
+  };
+  if (context.view.state) await keyring.learn(context.view.state);
+  return context;
+}
