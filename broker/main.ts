@@ -1,12 +1,14 @@
 /** `claudemesh broker`: the broker as a process. */
 import { mkdirSync } from "node:fs";
-import { homedir, hostname, networkInterfaces } from "node:os";
+import { hostname, networkInterfaces } from "node:os";
 import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
+import yargs from "yargs";
 import { systemClock, systemRandom, systemTimers } from "#adapters/clock.ts";
 import { nodeCurves } from "#adapters/curves.ts";
 import { lockFolder } from "#adapters/folder-lock.ts";
+import { homePath } from "#adapters/home.ts";
 import { createLogger } from "#adapters/logger.ts";
+import { VERSION } from "#adapters/version.ts";
 import { ERRORS, errorShape, MeshError } from "#protocol/errors.ts";
 import { brokerOrigin } from "#protocol/frames.ts";
 import { listen } from "./adapters/server.ts";
@@ -14,17 +16,6 @@ import { openSqliteStore } from "./adapters/sqlite-store.ts";
 import { createBroker } from "./broker.ts";
 import { createBus } from "./bus.ts";
 import { DEFAULT_TIMES } from "./ports.ts";
-
-const USAGE = `claudemesh broker: relay sealed messages between daemons; it can read none of them
-
-  --host H          address to listen on (127.0.0.1)
-  --port N          port to listen on (7433; 0 takes a free one)
-  --data DIR        where the log lives (~/.claudemesh/broker)
-  --public-url URL  the address that devices use, when a proxy stands in front; may be repeated
-  --json            print {"url", "pid"} once it listens
-
-Example: claudemesh broker --host 0.0.0.0 --port 7433 --data /var/lib/claudemesh
-`;
 
 type Options = {
   host: string;
@@ -35,37 +26,34 @@ type Options = {
   parentPipe: boolean;
 };
 
-function readOptions(argv: string[]): Options | null {
-  const { values } = parseArgs({
-    args: argv,
-    options: {
-      host: { type: "string", default: "127.0.0.1" },
-      port: { type: "string", default: "7433" },
-      data: {
-        type: "string",
-        default: join(process.env.CLAUDEMESH_HOME ?? join(homedir(), ".claudemesh"), "broker"),
-      },
-      "public-url": { type: "string", multiple: true, default: [] },
-      json: { type: "boolean", default: false },
-      help: { type: "boolean", short: "h", default: false },
-      // The daemon's embedded broker ends with the daemon: its stdin closes.
-      "parent-pipe": { type: "boolean", default: false },
-    },
-  });
-  if (values.help) return null;
-  const port = Number(values.port);
+function readOptions(argv: string[]): Options {
+  const values = yargs(argv)
+    .scriptName("claudemesh broker")
+    .usage("$0\n\nRelays sealed messages between daemons; it can read none of them.")
+    .option("host", { type: "string", default: "127.0.0.1", describe: "address to listen on" })
+    .option("port", { type: "number", default: 7433, describe: "port to listen on; 0 takes a free one" })
+    .option("data", { type: "string", default: join(homePath(), "broker"), describe: "where the log lives" })
+    .option("public-url", {
+      type: "string",
+      array: true,
+      default: [],
+      describe: "the address that devices use, when a proxy stands in front",
+    })
+    .option("json", { type: "boolean", default: false, describe: 'print {"url","pid"} once it listens' })
+    // The daemon's embedded broker ends with the daemon: its stdin closes.
+    .option("parent-pipe", { type: "boolean", default: false, hidden: true })
+    .example("$0 --host 0.0.0.0 --data /var/lib/claudemesh", "for a team, on a machine that all can reach")
+    .version(VERSION)
+    .strict()
+    .fail((message, error) => {
+      throw error ?? new MeshError("usage", message, "See `claudemesh broker --help`.");
+    })
+    .parseSync();
+  const { host, port, json, data, publicUrl: publicUrls, parentPipe } = values;
   if (!Number.isInteger(port) || port < 0 || port > 65535) {
-    throw new MeshError("usage", `--port ${values.port} is not a port.`, "Give a number from 0 to 65535.");
+    throw new MeshError("usage", "--port is not a port.", "Give a number from 0 to 65535.");
   }
-  const { host, json } = values;
-  return {
-    host,
-    port,
-    json,
-    data: resolve(values.data),
-    publicUrls: values["public-url"],
-    parentPipe: values["parent-pipe"],
-  };
+  return { host, port, json, data: resolve(data), publicUrls, parentPipe };
 }
 
 /** By which names devices may know this broker: what was said, and every address that leads here. */
@@ -150,21 +138,12 @@ function fromSystem(error: unknown): MeshError | null {
       "Check --host, --port and the rights on --data.",
     );
   }
-  if (typeof code === "string" && code.startsWith("ERR_PARSE_ARGS")) {
-    return new MeshError(
-      "usage",
-      error instanceof Error ? error.message : "Wrong usage.",
-      "See `claudemesh broker --help`.",
-    );
-  }
   return null;
 }
 
-const argv = process.argv.slice(2).filter((arg, i) => !(i === 0 && arg === "broker"));
+const argv = process.argv.slice(process.argv[2] === "broker" ? 3 : 2);
 try {
-  const options = readOptions(argv);
-  if (options) await run(options);
-  else process.stdout.write(USAGE);
+  await run(readOptions(argv));
 } catch (error) {
   fail(error, argv.includes("--json"));
 }

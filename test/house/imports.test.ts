@@ -12,7 +12,7 @@ const RULES: Rules = {
   protocol:      { parts: [],                              packages: PURE,                             world: "nowhere" },
   sdk:           { parts: ["protocol"],                    packages: PURE,                             world: "nowhere" },
   adapters:      { parts: ["protocol", "package.json"],    packages: PURE,                             world: "everywhere" },
-  broker:        { parts: ["protocol", "adapters"],        packages: [...PURE, "hono"],                world: "adapters" },
+  broker:        { parts: ["protocol", "adapters"],        packages: [...PURE, "hono", "yargs"],       world: "adapters" },
   daemon:        { parts: ["protocol", "sdk", "adapters"], packages: PURE,                             world: "adapters" },
   cli:           { parts: ["protocol", "adapters"],        packages: [],                               world: "everywhere" },
   "mcp-adapter": { parts: ["protocol", "adapters"],        packages: ["@modelcontextprotocol/sdk"],    world: "everywhere" },
