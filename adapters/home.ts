@@ -1,5 +1,4 @@
 /** Where claudemesh keeps things on this machine, and whether those places can be trusted. */
-import { createHash } from "node:crypto";
 import { chmodSync, lstatSync, mkdirSync } from "node:fs";
 import { homedir, tmpdir, userInfo } from "node:os";
 import { join, resolve } from "node:path";
@@ -18,6 +17,8 @@ export function homePath(): string {
 export function socketPath(home: string): string {
   const path = join(home, "daemon.sock");
   if (Buffer.byteLength(path) <= MAX_SOCKET_PATH) return path;
+  // Verbs load this file; few of them need a hash, and node:crypto costs milliseconds.
+  const { createHash } = process.getBuiltinModule("node:crypto");
   return join(runtimePath(), `${createHash("sha256").update(home).digest("hex").slice(0, 16)}.sock`);
 }
 

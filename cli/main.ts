@@ -3,7 +3,6 @@ import { writeSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { connectDaemon, type DaemonClient } from "#adapters/daemon-client.ts";
 import { homePath, socketPath } from "#adapters/home.ts";
-import { startDaemon } from "#adapters/start-daemon.ts";
 import { VERSION } from "#adapters/version.ts";
 import { ERRORS, errorShape, MeshError } from "#protocol/errors.ts";
 import { didYouMean } from "#protocol/nearest.ts";
@@ -108,6 +107,7 @@ async function connect(noStart: boolean, session: string | undefined): Promise<D
     if (noStart) throw error;
   }
   if (process.stderr.isTTY) out(2, "starting the daemon …\n");
+  const { startDaemon } = await import("#adapters/start-daemon.ts");
   await startDaemon([], { attached: false, limitMs: START_LIMIT_MS });
   return connectDaemon(path, hello);
 }

@@ -9,6 +9,7 @@ export type Sessions = {
   attach(session: { id: string; cwd: string; host: string }): AttachedSession;
   detach(session: AttachedSession): void;
   list(): readonly AttachedSession[];
+  /** By the client's session id, or by name. */
   find(id: string): AttachedSession | null;
 };
 
@@ -64,6 +65,6 @@ export function createSessions(peer: Peer): Sessions {
       become(attached.filter((one) => one !== session));
     },
     list: () => attached,
-    find: (id) => attached.find((session) => session.id === id) ?? null,
+    find: (id) => attached.find((session) => session.id === id || session.name === id) ?? null,
   };
 }

@@ -92,7 +92,12 @@ export async function createContext(
     trouble: null,
     closed: false,
     tell(happening) {
-      listener(happening);
+      // What is told has happened: a listener that fails can't undo it, nor keep what follows from being taken in.
+      try {
+        listener(happening);
+      } catch (error) {
+        context.failed(error);
+      }
       changed.notify();
     },
     failed: (error) => ports.log.error({ workspace, error: String(error) }, "a workspace's work failed"),

@@ -23,6 +23,8 @@ export type IncomingOwner = {
   chainChanged(): void;
   /** The broker's chain can't be believed: the link has to end. */
   halt(): void;
+  /** Something failed here: what isn't applied has to come again. */
+  failed(): void;
 };
 
 export function createIncoming(context: Context, owner: IncomingOwner): Incoming {
@@ -104,7 +106,10 @@ export function createIncoming(context: Context, owner: IncomingOwner): Incoming
         context.tell({ type: "link", state: "offline" });
       },
     },
-    context.failed,
+    (error) => {
+      context.failed(error);
+      owner.failed();
+    },
   );
 
   return {

@@ -50,6 +50,8 @@ export type Link = {
   wake(): void;
   /** Ends this connection and makes a new one, say as a member after joining. */
   renew(): void;
+  /** Ends this connection and comes back after a while: something failed on this side. */
+  fail(why: MeshError): void;
   stop(): void;
   sendRecords(records: readonly Uint8Array[]): void;
   send(frame: FromDevice): void;
@@ -283,6 +285,9 @@ export function createLink(
       if (socket) down(socket, null);
       cancelRetry();
       connect();
+    },
+    fail(why) {
+      if (socket) down(socket, why);
     },
     stop() {
       stopped = true;

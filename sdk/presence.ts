@@ -24,7 +24,7 @@ export type Presence = {
   leave(): Promise<void>;
   heard(frame: PresenceFrame): Promise<void>;
   absent(dev: string, lastSeen: number): void;
-  /** A key or a member is new: what couldn't be opened before is tried again. */
+  /** A key or a member is new: what couldn't be shown or opened before is tried again. */
   retry(): void;
   /** The others' devices. */
   present(): readonly Present[];
@@ -52,6 +52,8 @@ export function createPresence(
   let counter = 0;
   let isUp = false;
   let shownAt = Number.NEGATIVE_INFINITY;
+  /** On this link; false as long as the key is missing. */
+  let isShown = false;
   let cancelLater = () => {};
 
   const isOnline = (member: string) => [...devices.values()].some((device) => device.member === member);
@@ -72,6 +74,7 @@ export function createPresence(
       sealed: toBase64url(body),
     };
     const signature = await ports.curves.sign(account.device.secret, presenceInput(workspace, claims));
+    isShown = true;
     owner.send({ type: "presence", ...claims, signature: toBase64url(signature) });
   };
 
@@ -131,6 +134,7 @@ export function createPresence(
     },
     linkUp() {
       isUp = true;
+      isShown = false;
       showNow().catch(report);
     },
     linkDown() {
@@ -150,6 +154,7 @@ export function createPresence(
       if (!isOnline(known.member)) owner.changed(known.member, false, null);
     },
     retry() {
+      if (isUp && !isShown) showNow().catch(report);
       const frames = [...early.values()];
       early.clear();
       for (const frame of frames) heard(frame).catch(report);

@@ -71,6 +71,10 @@ export async function openWorkspace(
       outgoing.pump();
     },
     halt: () => link?.stop(),
+    failed: () =>
+      link?.fail(
+        new MeshError("unexpected", "Records couldn't be kept on this machine.", "See `claudemesh logs`."),
+      ),
   });
 
   const linkOwner: LinkOwner = {
@@ -171,8 +175,8 @@ export async function openWorkspace(
         .run(label, name, replica.cursor());
       if (link?.state() !== "online") return;
       // What came between the cursor and the broker's head was not pushed under this label: it is history.
-      const { head } = await link.subscribe([label]);
-      replica.db.sql("UPDATE labels SET since = ? WHERE label = ?").run(head, label);
+      const { head } = await link.subscribe([label]).catch(subscribedByTheNextHello);
+      replica.db.sql("UPDATE labels SET since = max(since, ?) WHERE label = ?").run(head, label);
     },
     unfollow(label: string): void {
       replica.db.sql("UPDATE labels SET joined = 0 WHERE label = ?").run(label);
@@ -198,6 +202,12 @@ function rememberSessions(
     "INSERT INTO sessions_seen (member, name, seen_at) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seen_at = excluded.seen_at",
   );
   for (const { name } of sessions) seen.run(member, name, Math.floor(ports.clock.now()));
+}
+
+/** The link broke meanwhile: the next hello names the label, and the cursor says from where. */
+function subscribedByTheNextHello(error: unknown): { head: number } {
+  if (error instanceof MeshError && error.code === "offline") return { head: 0 };
+  throw error;
 }
 
 /** A refusal that the next attempt won't lift by itself. */

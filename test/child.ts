@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { onTestFinished } from "vitest";
 
 export type Child = {
   /** What it prints, line by line. */
@@ -18,6 +19,10 @@ export function startChild(source: string, ...args: string[]): Child {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const exited = once(child, "exit");
+  // A test that fails half-way leaves nothing behind.
+  onTestFinished(() => {
+    child.kill("SIGKILL");
+  });
   return {
     lines: createInterface({ input: child.stdout })[Symbol.asyncIterator](),
     async kill() {

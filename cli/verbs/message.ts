@@ -1,5 +1,4 @@
 /** send, inbox, message status */
-import { systemClock, systemRandom } from "#adapters/clock.ts";
 import { createRecordIds } from "#protocol/ids.ts";
 import { oneOf, string, textFrom, whole } from "../input.ts";
 import { messageLine, table } from "../print.ts";
@@ -14,6 +13,8 @@ export const SEND_OPTIONS = {
 /** What every sending verb passes on. The id is minted here: asking twice sends once. */
 export async function sendParams({ options, timeoutMs, workspace }: Context, words: readonly string[]) {
   const text = await textFrom(words);
+  // Loaded by the verbs that mint ids alone: it brings node:crypto along.
+  const { systemClock, systemRandom } = await import("#adapters/clock.ts");
   const wait = oneOf(options.wait, "--wait", ["stored", "delivered", "seen"]);
   return {
     id: createRecordIds(systemClock, systemRandom)(),

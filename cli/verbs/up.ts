@@ -2,7 +2,6 @@
 
 import { connectDaemon, type DaemonClient } from "#adapters/daemon-client.ts";
 import { homePath, socketPath } from "#adapters/home.ts";
-import { startDaemon } from "#adapters/start-daemon.ts";
 import { VERSION } from "#adapters/version.ts";
 import { MeshError } from "#protocol/errors.ts";
 import type { FeedEvent } from "#protocol/features/daemon.ts";
@@ -41,6 +40,7 @@ export const up: Verb = {
   async run(context) {
     const args = daemonArgs(context);
     const attached = context.options.foreground === true;
+    const { startDaemon } = await import("#adapters/start-daemon.ts");
     const child = await startDaemon(args, { attached, limitMs: START_LIMIT_MS });
     const client = await connectDaemon(socketPath(homePath()), { client: "cli", version: VERSION });
     if (child.already && args.length > 0) {
