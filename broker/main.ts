@@ -39,7 +39,11 @@ function readOptions(argv: string[]): Options {
       default: [],
       describe: "the address that devices use, when a proxy stands in front",
     })
-    .option("json", { type: "boolean", default: false, describe: 'print {"url","pid"} once it listens' })
+    .option("json", {
+      type: "boolean",
+      default: false,
+      describe: 'print {"url","port","pid"} once it listens',
+    })
     // The daemon's embedded broker ends with the daemon: its stdin closes.
     .option("parent-pipe", { type: "boolean", default: false, hidden: true })
     .example("$0 --host 0.0.0.0 --data /var/lib/claudemesh", "for a team, on a machine that all can reach")
@@ -97,7 +101,9 @@ async function run(options: Options): Promise<void> {
     options.publicUrls[0] ??
     `http://${options.host.includes(":") ? `[${options.host}]` : options.host}:${listening.port}`;
   process.stdout.write(
-    options.json ? `${JSON.stringify({ url, pid: process.pid })}\n` : `broker listening on ${url}\n`,
+    options.json
+      ? `${JSON.stringify({ url, port: listening.port, pid: process.pid })}\n`
+      : `broker listening on ${url}\n`,
   );
   log.info({ port: listening.port, pid: process.pid }, "listening");
 

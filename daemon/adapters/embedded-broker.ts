@@ -87,8 +87,7 @@ function listeningPort(child: ChildProcess): Promise<number> {
     createInterface({ input: child.stdout ?? process.stdin }).once("line", (line) => {
       clearTimeout(limit);
       const said: unknown = JSON.parse(line);
-      if (typeof said === "object" && said !== null && "url" in said)
-        resolve(Number(new URL(String(said.url)).port));
+      if (typeof said === "object" && said !== null && "port" in said) resolve(Number(said.port));
       else reject(new Error("the embedded broker said something else than its address"));
     });
   });

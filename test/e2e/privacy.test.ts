@@ -1,0 +1,79 @@
+import { randomBytes } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { startAdapter } from "./adapter.ts";
+import { recordingProxy } from "./recording-proxy.ts";
+import { createWorld, eventually } from "./world.ts";
+
+/** The word itself and what base64 and hex make of it, at each place in a group of three bytes. */
+function disguises(word: string): string[] {
+  const base64 = [0, 1, 2].flatMap((shift) => {
+    const text = Buffer.from("x".repeat(shift) + word).toString("base64");
+    const inner = text.slice(shift === 0 ? 0 : 4, -4);
+    return [inner, inner.replaceAll("+", "-").replaceAll("/", "_")];
+  });
+  return [word, Buffer.from(word).toString("hex"), ...base64];
+}
+
+function filesUnder(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+test("the broker can read nothing: no canary in its files, its log, or the bytes on its sockets", async () => {
+  const canary = (what: string) => `${what}${randomBytes(9).toString("hex")}`;
+  const words = {
+    text: canary("text"),
+    topic: canary("topic"),
+    topicText: canary("said"),
+    name: canary("n"),
+    workspace: canary("w"),
+    session: canary("folder"),
+  };
+  const world = createWorld();
+  const proxy = await recordingProxy();
+  const broker = await world.broker(proxy.url);
+  proxy.forwardTo(broker.port);
+  const alice = await world.person("alice", proxy, [
+    "--name",
+    words.name,
+    "--broker",
+    proxy.url,
+    "--no-broker",
+  ]);
+  const bob = await world.person("bob", proxy);
+
+  await alice.ok("workspace", "create", words.workspace);
+  const { url } = await alice.ok("invite", "create", "--workspace", words.workspace);
+  await bob.ok("join", url);
+  await startAdapter(alice, { session: "s-1", folder: join(world.folder, words.session) });
+  await alice.ok("send", "bob", words.text, "--wait", "delivered");
+  await alice.ok("topic", "create", words.topic);
+  await alice.ok("topic", "send", words.topic, words.topicText, "--wait", "stored");
+
+  // The positive control: bob has all of it.
+  await eventually(async () => {
+    const peers = JSON.stringify(await bob.ok("peers"));
+    const topics = JSON.stringify(await bob.ok("topic", "list"));
+    const inbox = JSON.stringify(await bob.ok("inbox"));
+    return (
+      [words.name, words.session].every((word) => peers.includes(word)) &&
+      topics.includes(words.topic) &&
+      inbox.includes(words.text)
+    );
+  }, "everything at bob's");
+  expect((await bob.ok("topic", "history", words.topic)).messages[0].text).toBe(words.topicText);
+
+  const kept = filesUnder(broker.data).map((path) => ({ path, bytes: readFileSync(path) }));
+  expect(kept.map(({ path }) => path.slice(broker.data.length + 1))).toContain("broker.db-wal");
+  const wire = proxy.bytes();
+  expect(wire.length).toBeGreaterThan(10_000);
+  for (const [what, word] of Object.entries(words)) {
+    for (const look of disguises(word)) {
+      for (const { path, bytes } of kept) expect(bytes.includes(look), `${what} in ${path}`).toBe(false);
+      expect(wire.includes(look), `${what} on the wire`).toBe(false);
+    }
+  }
+});
