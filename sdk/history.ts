@@ -17,6 +17,8 @@ export type HistoryOwner = {
   commit(taken: readonly Taken[]): Promise<void>;
 };
 
+const BEYOND_ANY_HEAD = 2 ** 52;
+
 export function createHistory(replica: Replica, link: () => Link | null, owner: HistoryOwner): History {
   const { db } = replica;
 
@@ -48,7 +50,7 @@ export function createHistory(replica: Replica, link: () => Link | null, owner: 
       db.sql(
         `INSERT INTO labels (label, name, since, complete, joined) VALUES (?1, ?2, ?3, 0, 0)
          ON CONFLICT DO UPDATE SET since = ?3, complete = 0 WHERE joined = 0`,
-      ).run(label, name, replica.cursor());
+      ).run(label, name, BEYOND_ANY_HEAD);
       for (;;) {
         const row = db.sql("SELECT since, complete FROM labels WHERE label = ?").get(label);
         const since = Number(row?.since ?? 0);

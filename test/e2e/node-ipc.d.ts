@@ -10,5 +10,6 @@ declare module "node-ipc" {
     connectTo(id: string, path: string, ready: () => void): void;
     disconnect(id: string): void;
   };
+  // biome-ignore lint/style/noDefaultExport: the package exports itself so
   export default ipc;
 }
