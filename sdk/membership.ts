@@ -99,6 +99,8 @@ export function createMembership(
         );
         continue;
       }
+      // Who has left is shown nothing more, not even this.
+      if (entry.type === "leave") return view.state;
       const height = (place.head?.height ?? -1) + 1;
       return changed.until(
         () => ((context.view.state?.head.height ?? -1) >= height ? context.view.state : null),

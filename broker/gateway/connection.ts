@@ -81,16 +81,18 @@ export function serveConnection(floor: Floor, socket: Socket): void {
     return answer(floor, socket, seat, frame, sendError);
   };
 
-  const onRecord = async (bytes: Uint8Array) => {
+  const onRecord = (bytes: Uint8Array) => {
     if (!seat) throw new MeshError("bad_frame", "The first frame is a hello.", "Answer the challenge first.");
     const { outer, record: recordBytes } = decodeRecordFrame(bytes);
-    if (outer.type !== "send")
+    if (outer.type !== "send") {
       throw new MeshError("bad_frame", "A device sends; only the broker pushes.", "Update claudemesh.");
+    }
     const record = decodeRecord(recordBytes);
     const { id } = record.header;
-    const outcome = await floor.log.append(seat.room.log, seat.author, record);
-    if (outcome.type === "stored") socket.send(encodeFrame({ type: "ack", id, ...outcome.place }));
-    if (outcome.type === "refused") sendError(outcome.error, { id });
+    floor.log.append(seat.room.log, seat.author, record, (outcome) => {
+      if (outcome.type === "stored") socket.send(encodeFrame({ type: "ack", id, ...outcome.place }));
+      if (outcome.type === "refused") sendError(outcome.error, { id });
+    });
   };
 
   socket.listen({

@@ -38,7 +38,8 @@ type Waiting = { log: WorkspaceLog; author: Author; record: SealedRecord; settle
 export type Log = {
   /** The log of a workspace, until `release`; an unknown one is empty until its genesis is appended. */
   open(workspace: string): Promise<WorkspaceLog>;
-  append(log: WorkspaceLog, author: Author, record: SealedRecord): Promise<Outcome>;
+  /** `settle` is called once, after the commit and before anybody hears the news of it. */
+  append(log: WorkspaceLog, author: Author, record: SealedRecord, settle: (outcome: Outcome) => void): void;
   /** Once for each `open`. A workspace that nobody founded is forgotten with its last holder. */
   release(log: WorkspaceLog): void;
 };
@@ -77,18 +78,20 @@ export function createLog(ports: BrokerPorts): Log {
         throw error;
       }
     },
-    append(log, author, record) {
+    append(log, author, record, settle) {
       log.pending++;
-      return new Promise((resolve) => {
-        const settle = (outcome: Outcome) => {
+      queue.push({
+        log,
+        author,
+        record,
+        settle(outcome) {
           log.pending--;
-          resolve(outcome);
-        };
-        queue.push({ log, author, record, settle });
-        if (running) return;
-        running = true;
-        ports.timers.soon(run);
+          settle(outcome);
+        },
       });
+      if (running) return;
+      running = true;
+      ports.timers.soon(run);
     },
     release(log) {
       const entry = logs.get(log.id);

@@ -1,0 +1,235 @@
+/**
+ * A whole mesh in one process: a real broker on real SQLite, real peers, and WebSockets made of two ends in memory that a
+ * test can cut and tamper with.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import { systemClock, systemRandom, systemTimers } from "#adapters/clock.ts";
+import { nodeCurves } from "#adapters/curves.ts";
+import { openSqlite } from "#adapters/sqlite.ts";
+import { openSqliteStore } from "#broker/adapters/sqlite-store.ts";
+import { createBroker } from "#broker/broker.ts";
+import { createBus } from "#broker/bus.ts";
+import type { ErrorCode } from "#protocol/errors.ts";
+import type { Message } from "#protocol/features/message.ts";
+import type { Log, Socket } from "#protocol/ports.ts";
+import { type Caller, createPeer, type Opened, type Peer } from "#sdk/peer.ts";
+import type { PeerPorts } from "#sdk/ports.ts";
+import { type PeerHandlers, peerHandlersOf } from "#sdk/registry.ts";
+
+export const ORIGIN = "http://mesh.test";
+
+export type Frame = string | Uint8Array;
+/** What becomes of a frame on its way: itself, others, or nothing. */
+export type Tamper = (frame: Frame) => readonly Frame[];
+
+export type Member = {
+  name: string;
+  peer: Peer;
+  handlers: PeerHandlers;
+  /** Frames from and to this person's device pass through these. */
+  toBroker: Tamper;
+  toDevice: Tamper;
+  /** Cuts every connection; the device comes back by itself. */
+  cut(): void;
+  opened(): Opened;
+  send(to: string, text: string): Promise<{ id: string }>;
+  inbox(): Promise<Message[]>;
+  /** Codes of the records that were refused, in order. */
+  refusals(): string[];
+  /** Resolves when `check` holds, looked at whenever something happens in the workspace. */
+  until(check: () => boolean | Promise<boolean>, what: string): Promise<void>;
+  stop(): Promise<void>;
+};
+
+export const CALLER: Caller = { session: null, ended() {} };
+const LIMIT_MS = 10_000;
+
+export type Mesh = Awaited<ReturnType<typeof createMesh>>;
+
+export async function createMesh() {
+  const folder = mkdtempSync(join(tmpdir(), "mesh-"));
+  const logged: string[] = [];
+  const world = {
+    clock: systemClock,
+    timers: systemTimers,
+    random: systemRandom,
+    curves: nodeCurves,
+    log: logInto(logged),
+  };
+  const fatal = (error: unknown) => logged.push(`fatal ${String(error)}`);
+  const store = openSqliteStore(join(folder, "broker.db"));
+  const broker = createBroker(
+    { ...world, store, bus: createBus(), fatal },
+    { origins: new Set([ORIGIN]), heartbeatMs: 200, helloMs: 5000, leaseMs: 5000 },
+  );
+  const members: Member[] = [];
+
+  onTestFinished(async () => {
+    for (const member of members) await member.stop();
+    await broker.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const person = async (name: string): Promise<Member> => {
+    const secrets = new Map<string, Uint8Array>();
+    const cuts = new Set<() => void>();
+    let stopped = false;
+    const ports: PeerPorts = {
+      ...world,
+      async dial() {
+        const { near, far, cut } = socketPair(
+          (frame) => member.toBroker(frame),
+          (frame) => member.toDevice(frame),
+        );
+        cuts.add(cut);
+        broker.gateway.accept(far);
+        return near;
+      },
+      async fetchJson(url) {
+        const response = await broker.http.fetch(new Request(url));
+        return { status: response.status, body: await response.json() };
+      },
+      keychain: {
+        get: (item) => secrets.get(item) ?? null,
+        set: (item, secret) => void secrets.set(item, secret),
+        remove: (item) => void secrets.delete(item),
+      },
+      openDatabase: (database, migrations) => openSqlite(join(folder, `${name}-${database}.db`), migrations),
+      removeDatabase() {},
+    };
+    const peer = await createPeer(ports, { name, host: "test" });
+    const handlers = peerHandlersOf(peer, () => ORIGIN);
+    const opened = () => {
+      const [only] = peer.opened();
+      if (!only) throw new Error(`${name} is in no workspace`);
+      return only;
+    };
+    const member: Member = {
+      name,
+      peer,
+      handlers,
+      toBroker: (frame) => [frame],
+      toDevice: (frame) => [frame],
+      cut() {
+        for (const cut of cuts) cut();
+        cuts.clear();
+      },
+      opened,
+      send: async (to, text) => handlers.message.send({ to, text }, CALLER, () => {}),
+      inbox: async () => (await handlers.message.inbox({}, CALLER, () => {})).messages,
+      refusals: () =>
+        opened()
+          .workspace.replica.db.sql("SELECT code FROM refusals ORDER BY seq")
+          .all()
+          .map((row) => String(row.code)),
+      async until(check, what) {
+        const deadline = Date.now() + LIMIT_MS;
+        while (!(await check())) {
+          if (Date.now() > deadline)
+            throw new Error(
+              `${name} waited ${LIMIT_MS} ms for ${what}; log: ${logged.slice(-5).join(" | ")}`,
+            );
+          await new Promise<void>((resolve) => {
+            const done = () => {
+              stopListening();
+              cancel();
+              resolve();
+            };
+            // Chain and cursor move without an event of their own; the heartbeat's pace is enough to see that.
+            const cancel = systemTimers.after(50, done);
+            const stopListening = peer.listen(done);
+          });
+        }
+      },
+      async stop() {
+        if (stopped) return;
+        stopped = true;
+        await peer.stop();
+      },
+    };
+    members.push(member);
+    peer.start();
+    return member;
+  };
+
+  return {
+    broker,
+    logged,
+    person,
+    /** `owner` makes "acme"; the others join by one link each, one after the other. */
+    async team(owner: Member, ...others: readonly Member[]): Promise<void> {
+      await owner.handlers.workspace.create({ name: "acme" }, CALLER, () => {});
+      for (const other of others) await invite(owner, other);
+    },
+  };
+}
+
+export async function invite(owner: Member, other: Member): Promise<void> {
+  const { url } = await owner.handlers.invite.create({}, CALLER, () => {});
+  const { waiting } = await other.handlers.invite.accept({ url }, CALLER, () => {});
+  if (waiting) throw new Error(`${other.name} got no key`);
+  const isKnown = async () =>
+    (await owner.handlers.peer.list({}, CALLER, () => {})).peers.some(
+      ({ member, name }) => member === other.peer.account.user && name.startsWith(other.peer.account.name),
+    );
+  await owner.until(isKnown, `${other.name}'s name`);
+}
+
+/** Two ends; frames cross one after the other, each in a turn of its own. */
+function socketPair(toFar: Tamper, toNear: Tamper): { near: Socket; far: Socket; cut(): void } {
+  type End = { handlers: Parameters<Socket["listen"]>[0] | null; early: Frame[] };
+  const ends: Record<"near" | "far", End> = {
+    near: { handlers: null, early: [] },
+    far: { handlers: null, early: [] },
+  };
+  let open = true;
+  const cut = () => {
+    if (!open) return;
+    open = false;
+    setImmediate(() => {
+      ends.near.handlers?.close();
+      ends.far.handlers?.close();
+    });
+  };
+  const end = (own: "near" | "far", other: "near" | "far", tamper: Tamper): Socket => {
+    const send = (data: Frame) => {
+      for (const frame of open ? tamper(typeof data === "string" ? data : Uint8Array.from(data)) : []) {
+        setImmediate(() => {
+          if (!open) return;
+          if (ends[other].handlers) ends[other].handlers.message(frame);
+          else ends[other].early.push(frame);
+        });
+      }
+    };
+    return {
+      send,
+      sendAll: (frames) => frames.forEach(send),
+      close: () => setImmediate(cut),
+      buffered: () => 0,
+      listen(handlers) {
+        ends[own].handlers = handlers;
+        for (const frame of ends[own].early.splice(0)) handlers.message(frame);
+      },
+    };
+  };
+  return { near: end("near", "far", toFar), far: end("far", "near", toNear), cut };
+}
+
+function logInto(lines: string[]): Log {
+  const write = (fields: Record<string, unknown>, message: string) =>
+    void lines.push(`${message} ${JSON.stringify(fields)}`);
+  return { debug() {}, info() {}, warn: write, error: write };
+}
+
+/** The name of what a promise was refused with. */
+export async function refusedWith(promise: Promise<unknown> | unknown): Promise<ErrorCode | string> {
+  try {
+    await promise;
+  } catch (error) {
+    return error instanceof Error && "code" in error ? String(error.code) : String(error);
+  }
+  return "nothing";
+}
