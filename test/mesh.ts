@@ -12,9 +12,12 @@ import { openSqlite } from "#adapters/sqlite.ts";
 import { openSqliteStore } from "#broker/adapters/sqlite-store.ts";
 import { createBroker } from "#broker/broker.ts";
 import { createBus } from "#broker/bus.ts";
+import { toBase64url } from "#protocol/bytes.ts";
 import type { ErrorCode } from "#protocol/errors.ts";
 import type { Message } from "#protocol/features/message.ts";
+import { encodeFrame, type Hello, helloInput } from "#protocol/frames.ts";
 import type { Log, Socket } from "#protocol/ports.ts";
+import { PROTOCOL_VERSION } from "#protocol/version.ts";
 import { type Caller, createPeer, type Opened, type Peer } from "#sdk/peer.ts";
 import type { PeerPorts } from "#sdk/ports.ts";
 import { type PeerHandlers, peerHandlersOf } from "#sdk/registry.ts";
@@ -66,6 +69,8 @@ export async function createMesh() {
     { origins: new Set([ORIGIN]), heartbeatMs: 200, helloMs: 5000, leaseMs: 5000 },
   );
   const members: Member[] = [];
+  /** By name, so that a person who is started again is the same. */
+  const keychains = new Map<string, Map<string, Uint8Array>>();
 
   onTestFinished(async () => {
     for (const member of members) await member.stop();
@@ -74,7 +79,8 @@ export async function createMesh() {
   });
 
   const person = async (name: string): Promise<Member> => {
-    const secrets = new Map<string, Uint8Array>();
+    const secrets = keychains.get(name) ?? new Map<string, Uint8Array>();
+    keychains.set(name, secrets);
     const cuts = new Set<() => void>();
     let stopped = false;
     const ports: PeerPorts = {
@@ -176,6 +182,59 @@ export async function invite(owner: Member, other: Member): Promise<void> {
       ({ member, name }) => member === other.peer.account.user && name.startsWith(other.peer.account.name),
     );
   await owner.until(isKnown, `${other.name}'s name`);
+}
+
+/** A bare connection to the broker: what it says, one frame after the other, and what one makes it hear. */
+export function rawConnection(mesh: Mesh) {
+  const { near, far } = socketPair(
+    (frame) => [frame],
+    (frame) => [frame],
+  );
+  const heard: Frame[] = [];
+  const waiting: ((frame: Frame) => void)[] = [];
+  near.listen({
+    message(frame) {
+      const next = waiting.shift();
+      if (next) next(frame);
+      else heard.push(frame);
+    },
+    close() {},
+  });
+  mesh.broker.gateway.accept(far);
+  const next = async (): Promise<Frame> => heard.shift() ?? new Promise((resolve) => waiting.push(resolve));
+  return {
+    send: near.send,
+    /** The next control frame of that type. */
+    async next(type: string): Promise<Record<string, unknown>> {
+      for (;;) {
+        const frame = await next();
+        const parsed = typeof frame === "string" ? JSON.parse(frame) : {};
+        if (parsed.type === type) return parsed;
+      }
+    },
+  };
+}
+
+/** A hello as the member's device would sign it, with some claims changed before or after the signature. */
+export async function signedHello(
+  member: Member,
+  nonce: string,
+  { before = {}, after = {} }: { before?: Partial<Hello>; after?: Partial<Hello> } = {},
+): Promise<string> {
+  const { user, device } = member.peer.account;
+  const claims = {
+    protocol: PROTOCOL_VERSION,
+    origin: ORIGIN,
+    workspace: member.opened().workspace.id,
+    member: user,
+    key: toBase64url(device.key),
+    logId: null,
+    cursor: 0,
+    labels: [user],
+    ...before,
+  };
+  const signature = toBase64url(await nodeCurves.sign(device.secret, helloInput(nonce, claims)));
+  return encodeFrame({ type: "hello", ...claims, signature, ...after });
 }
 
 /** Two ends; frames cross one after the other, each in a turn of its own. */
