@@ -147,7 +147,7 @@ test("a member speaks for nobody else, reads nobody else's label, and sends no p
   expect(await refusal(recordFrame(bob, { alg: "none" }))).toBe("bad_record");
   expect(await refusal(recordFrame(bob, { id: "01900000-0000-7000-8000-000000000000" }))).toBe("too_old");
   expect(await refusal(recordFrame(bob, { to: "chain", alg: "none" }, new Uint8Array([1])))).toBe(
-    "invalid_utf8",
+    "chain_invalid",
   );
   expect(await refusal(encodeFrame({ type: "subscribe", request: 1, labels: [other] }))).toBe("not_allowed");
   expect(await refusal(encodeFrame({ type: "read", request: 2, label: other, before: 99, limit: 10 }))).toBe(

@@ -1,0 +1,89 @@
+import { expect, test } from "vitest";
+import { type Handlers, methods } from "#protocol/registry.ts";
+import { encodeSocketFrame, type SocketFrame } from "#protocol/socket.ts";
+import type { Caller } from "#sdk/peer.ts";
+import { createDispatch } from "./dispatch.ts";
+
+/** A client on a dispatcher whose every method answers with its own name. */
+function client(kind: "cli" | "adapter" | null = "cli") {
+  const answering = Object.fromEntries(
+    Object.entries(methods).map(([noun, verbs]) => [
+      noun,
+      Object.fromEntries(Object.keys(verbs).map((verb) => [verb, () => ({ answered: `${noun}.${verb}` })])),
+    ]),
+  );
+  const log = { debug() {}, info() {}, warn() {}, error() {} };
+  const serve = createDispatch({
+    handlers: answering as unknown as Handlers<Caller>,
+    version: "1",
+    pid: 7,
+    log,
+    session: () => null,
+  });
+  const heard: { type: string; data: unknown }[] = [];
+  let ended = false;
+  const served = serve({
+    send: (text) => heard.push(JSON.parse(text.slice(0, -1))),
+    end: () => (ended = true),
+  });
+  const write = (frame: SocketFrame | string) =>
+    served.data(Buffer.from(typeof frame === "string" ? frame : encodeSocketFrame(frame)));
+  if (kind) write({ type: "hello", data: { client: kind, version: "1" } });
+  return {
+    heard,
+    write,
+    isEnded: () => ended,
+    async ask(method: string, params: unknown = {}) {
+      heard.length = 0;
+      write({ type: "request", data: { id: 1, method, params } });
+      await expect.poll(() => heard.length).toBe(1);
+      return heard[0]?.data;
+    },
+  };
+}
+
+test("a hello is welcomed, and then requests are answered", async () => {
+  const cli = client();
+  expect(cli.heard).toEqual([{ type: "welcome", data: { version: "1", pid: 7 } }]);
+  expect(await cli.ask("daemon.status")).toEqual({ id: 1, result: { answered: "daemon.status" } });
+});
+
+test("parameters that the schema doesn't know are refused with what is wrong", async () => {
+  const answer = await client().ask("workspace.create", { name: 7 });
+  expect(answer).toMatchObject({ id: 1, error: { code: "usage", message: expect.stringContaining("name") } });
+  expect(await client().ask("message.inbox", { bogus: true })).toMatchObject({ error: { code: "usage" } });
+});
+
+test("an adapter, which runs beside a model, can't change who belongs or stop the daemon", async () => {
+  const adapter = client("adapter");
+  expect(await adapter.ask("message.inbox")).toMatchObject({ result: {} });
+  for (const method of ["daemon.stop", "invite.create", "workspace.leave"]) {
+    expect(await adapter.ask(method)).toMatchObject({ error: { code: "not_allowed" } });
+  }
+});
+
+test("an unknown method is answered with the nearest one; names of the language's own are unknown too", async () => {
+  expect(await client().ask("mesage.send")).toMatchObject({
+    error: { code: "unknown_method", hint: "Did you mean message.send?" },
+  });
+  expect(await client().ask("constructor.name")).toMatchObject({ error: { code: "unknown_method" } });
+});
+
+test.each([
+  "no json\f",
+  '{"type":"request","data":{"id":1,"method":"daemon.status"}}\f',
+  '{"type":"hello","data":{}}\f',
+  '{"data":1}\f',
+])("what isn't the protocol ends the connection: %s", (frame) => {
+  const stranger = client(null);
+  stranger.write(frame);
+  expect(stranger.heard).toMatchObject([{ type: "error", data: { code: "bad_frame" } }]);
+  expect(stranger.isEnded()).toBe(true);
+});
+
+test("a frame over the limit ends the connection before it is whole", () => {
+  const cli = client();
+  for (let i = 0; i < 33; i++) cli.write("x".repeat(64 * 1024));
+  expect(cli.heard.at(-1)).toMatchObject({ type: "error", data: { code: "too_large" } });
+  expect(cli.isEnded()).toBe(true);
+});
