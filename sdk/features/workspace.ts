@@ -160,12 +160,14 @@ function joinOutcome(one: Workspace): true | null {
   return one.isMember() && !one.isJoining() ? true : null;
 }
 
+/** With the key come the workspace's name and, once they are told, one's own: then colleagues can write back. */
 async function hasKey(one: Workspace): Promise<boolean> {
-  const named = () =>
-    one.replica.db.sql("SELECT 1 FROM workspace_names").get() !== undefined && memberNames(one).has(one.me);
+  const isSettled = () => {
+    const isNamed = one.replica.db.sql("SELECT 1 FROM workspace_names").get() !== undefined;
+    return isNamed && one.replica.outboxSize() === 0 ? true : null;
+  };
   try {
-    await one.changed.until(() => (named() ? true : null), KEY_WAIT_MS, "the key");
-    return true;
+    return await one.changed.until(isSettled, KEY_WAIT_MS, "the key");
   } catch {
     return false;
   }

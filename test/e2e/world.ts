@@ -107,7 +107,9 @@ export function createWorld(): World {
       await alice.ok("workspace", "create", "acme");
       for (const other of others) {
         const { url } = await alice.ok("invite", "create", "--workspace", "acme");
-        await other.ok("join", url);
+        const { member } = await other.ok("join", url);
+        const knows = async () => JSON.stringify(await alice.ok("peers")).includes(`"${member.name}"`);
+        await eventually(knows, `${member.name} among alice's peers`);
       }
     },
   };
