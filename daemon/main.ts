@@ -50,15 +50,17 @@ function readOptions(argv: string[]): UpOptions & { parentPipe: boolean } {
   };
 }
 
-/** Waits for the daemon that owns the folder to answer. */
-async function greetOther(path: string): Promise<number> {
+/** The folder's lock, or the pid of a daemon that answers for it. One that is ending is waited for. */
+async function ownFolder(home: string, socket: string): Promise<{ unlock: () => void } | { pid: number }> {
   const deadline = systemClock.now() + OTHER_LIMIT_MS;
   for (;;) {
+    const unlock = lockFolder(join(home, "daemon.lock"));
+    if (unlock) return { unlock };
     try {
-      const client = await connectDaemon(path, { client: "daemon", version: VERSION });
+      const client = await connectDaemon(socket, { client: "daemon", version: VERSION });
       const { daemon } = await client.daemon.daemon.status({});
       client.close();
-      return daemon.pid;
+      return { pid: daemon.pid };
     } catch (error) {
       if (systemClock.now() > deadline) throw error;
       await new Promise<void>((resolve) => systemTimers.after(50, resolve));
@@ -70,9 +72,9 @@ async function run(options: UpOptions & { parentPipe: boolean }): Promise<void> 
   const home = homePath();
   securePrivateFolder(home);
   const socket = socketPath(home);
-  const unlock = lockFolder(join(home, "daemon.lock"));
-  if (!unlock) {
-    say({ ready: true, already: true, pid: await greetOther(socket) });
+  const owned = await ownFolder(home, socket);
+  if ("pid" in owned) {
+    say({ ready: true, already: true, pid: owned.pid });
     process.exit(0);
   }
   const log = createLogger("daemon", { path: join(home, "logs", "daemon.log") });
@@ -127,10 +129,10 @@ async function run(options: UpOptions & { parentPipe: boolean }): Promise<void> 
   const stop = async (code: number) => {
     if (stopping) return;
     stopping = true;
-    await server.close();
+    server.close();
     await daemon.stop();
     await broker?.stop();
-    unlock();
+    owned.unlock();
     log.info({ code }, "stopped");
     process.exit(code);
   };

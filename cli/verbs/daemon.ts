@@ -17,25 +17,12 @@ const down: Verb = {
       print({ stopped: false }, "The daemon wasn't running.");
       return;
     }
-    const { daemon } = await client.daemon.daemon.status({});
     await client.daemon.daemon.stop({});
+    // The connection ends with the process, once broker, links and databases are closed.
     await client.closed;
-    await processEnds(daemon.pid);
     print({ stopped: true }, "The daemon has stopped.");
   },
 };
-
-/** The socket closes first; the process ends once the broker and the databases are closed too. */
-async function processEnds(pid: number): Promise<void> {
-  for (;;) {
-    try {
-      process.kill(pid, 0);
-    } catch {
-      return;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
 
 const status: Verb = {
   name: "status",

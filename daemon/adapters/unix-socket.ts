@@ -9,7 +9,10 @@ import type { Channel, Serve } from "../dispatch.ts";
 /** A reader this far behind is cut off; it can ask again. */
 const MAX_UNREAD_BYTES = 16 * 1024 * 1024;
 
-export type SocketServer = { path: string; close(): Promise<void> };
+export type SocketServer = {
+  /** Nobody new comes in. Who is connected stays so until the process ends: that is how `down` knows that it has. */
+  close(): void;
+};
 
 /**
  * The caller owns the folder by its lock, so whatever lies at `path` is a leftover.
@@ -18,16 +21,11 @@ export type SocketServer = { path: string; close(): Promise<void> };
 export async function listenUnix(path: string, serve: Serve): Promise<SocketServer> {
   securePrivateFolder(dirname(path));
   removeLeftover(path);
-  const connections = new Set<Socket>();
   const server = createServer((socket) => {
-    connections.add(socket);
     const served = serve(channelOf(socket));
     socket.on("data", served.data);
     socket.on("error", () => socket.destroy());
-    socket.on("close", () => {
-      connections.delete(socket);
-      served.closed();
-    });
+    socket.on("close", served.closed);
   });
   // The mask makes the socket private from its first moment, not only after chmod.
   const mask = process.umask(0o177);
@@ -41,13 +39,7 @@ export async function listenUnix(path: string, serve: Serve): Promise<SocketServ
   }
   chmodSync(path, 0o600);
   return {
-    path,
-    async close() {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      // What was answered last still has to leave.
-      for (const socket of connections) socket.end(() => socket.destroy());
-      await closed;
-    },
+    close: () => void server.close(),
   };
 }
 
