@@ -2,6 +2,7 @@
 import type { Verb } from "./verb.ts";
 import { daemonVerbs } from "./verbs/daemon.ts";
 import { helpPage } from "./verbs/help.ts";
+import { logs } from "./verbs/logs.ts";
 import { messageVerbs } from "./verbs/message.ts";
 import { peerVerbs } from "./verbs/peer.ts";
 import { topicVerbs } from "./verbs/topic.ts";
@@ -29,6 +30,7 @@ const help: Verb = {
 export const verbs: readonly Verb[] = [
   up,
   ...daemonVerbs,
+  logs,
   ...workspaceVerbs,
   ...peerVerbs,
   ...messageVerbs,

@@ -52,7 +52,7 @@ export const up: Verb = {
     const status = await client.daemon.daemon.status({});
     client.close();
     const where = status.broker.url ?? "no broker yet";
-    context.print(status, `claudemesh is up: ${status.account.name}, pid ${status.daemon.pid}, ${where}`);
+    context.print(status, `${status.account.name} is on the mesh: pid ${status.daemon.pid}, ${where}`);
   },
 };
 

@@ -1,0 +1,58 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { isSource, ROOT, sourceFiles } from "#test/house/sources.ts";
+import { verbs } from "./registry.ts";
+import { helpPage } from "./verbs/help.ts";
+
+const names = new Set(verbs.flatMap(({ name, aliases = [] }) => [name, ...aliases]));
+const nouns = new Set(verbs.map(({ name }) => name.split(" ")[0]));
+/** Ways of writing that stand for any verb, and what the launcher keeps for itself. */
+const NOT_VERBS = new Set(["VERB", "LINK", "URL", "NOUN", "__daemon"]);
+
+const WORDS = "((?:[\\w-]+ ?){1,2})";
+/** In a span of code, after "Start it: ", and at a prompt or indented in a page. */
+const IN_TEXT = new RegExp(`\\\\?\`claudemesh ${WORDS}[^\`\\n]*\`|: claudemesh ${WORDS}`, "g");
+const IN_PAGE = new RegExp(`^(?: {4,}|.*\\$ )claudemesh ${WORDS}`, "gm");
+
+/** Commands that a text tells people to run. */
+function commandsIn(path: string): string[] {
+  const text = readFileSync(`${ROOT}/${path}`, "utf8");
+  const found = [...text.matchAll(IN_TEXT), ...(path.endsWith(".md") ? text.matchAll(IN_PAGE) : [])];
+  return found.map(([, one, other]) => (one ?? other ?? "").trim());
+}
+
+function exists(command: string): boolean {
+  const [first = "", second = ""] = command.split(" ");
+  return (
+    NOT_VERBS.has(first) ||
+    names.has(first) ||
+    names.has(`${first} ${second}`) ||
+    (nouns.has(first) && second === "")
+  );
+}
+
+test("every command that an error, a page or the docs tell people to run is there", () => {
+  const files = sourceFiles().filter(
+    (path) => (isSource(path) || path.endsWith(".md")) && !path.endsWith(".test.ts"),
+  );
+  const missing = files.flatMap((path) =>
+    commandsIn(path)
+      .filter((command) => !exists(command))
+      .map((command) => `${path}: claudemesh ${command}`),
+  );
+  expect(files.flatMap(commandsIn).length).toBeGreaterThan(40);
+  expect(missing).toEqual([]);
+});
+
+test("help fits a screen, names every verb, and each verb has an example that begins with it", () => {
+  const page = helpPage(verbs, []);
+  expect(page.split("\n").length).toBeLessThanOrEqual(40);
+  for (const { name, aliases = [], examples } of verbs) {
+    expect(page).toContain(aliases[0] ?? name);
+    expect(helpPage(verbs, name.split(" "))).toContain(examples[0]);
+    expect(
+      examples.some((example) => [name, ...aliases].some((one) => example.includes(`claudemesh ${one}`))),
+      name,
+    ).toBe(true);
+  }
+});
