@@ -1,5 +1,6 @@
 /** A daemon from its parts: the person's peer, the sessions attached to it, and the door that clients come in by. */
 import { createPeer, PERSONAL } from "#sdk/peer.ts";
+import { abilities } from "#sdk/registry.ts";
 import { createDispatch, type Serve } from "./dispatch.ts";
 import type { DaemonConfig, DaemonPorts } from "./ports.ts";
 import { handlersOf } from "./registry.ts";
@@ -8,7 +9,7 @@ import { createSessions } from "./sessions.ts";
 export type Daemon = { serve: Serve; start(): void; stop(): Promise<void> };
 
 export async function createDaemon(ports: DaemonPorts, config: DaemonConfig): Promise<Daemon> {
-  const peer = await createPeer(ports, { name: config.name, host: config.host });
+  const peer = await createPeer(ports, { name: config.name, host: config.host }, abilities);
   if (peer.opened().length === 0) await peer.create(PERSONAL, config.defaultBroker);
   const sessions = createSessions(peer);
   const serve = createDispatch({

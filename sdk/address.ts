@@ -2,8 +2,7 @@
 import { MeshError } from "#protocol/errors.ts";
 import { EVERYONE } from "#protocol/ids.ts";
 import { didYouMean } from "#protocol/nearest.ts";
-import { memberNames } from "./features/member.ts";
-import { topicLabel, topicNames } from "./features/topic.ts";
+import { memberNames, topicLabel, topicNames } from "./names.ts";
 import type { Peer } from "./peer.ts";
 import type { Workspace } from "./workspace.ts";
 

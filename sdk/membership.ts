@@ -1,5 +1,4 @@
 /** What this member does to the chain: found, invite, join, leave, seal keys to newcomers, begin epochs. */
-import { fromBase64url } from "#protocol/bytes.ts";
 import type { ChainEntry } from "#protocol/chain/entries.ts";
 import { activeMember, awaitingKey, type ChainState, currentEpoch } from "#protocol/chain/state.ts";
 import { inviteSeed } from "#protocol/derive.ts";
@@ -9,12 +8,10 @@ import { decodeRecord } from "#protocol/record.ts";
 import type { Account } from "./account.ts";
 import { draftJoin, nextPlace, requireHead, signEntry } from "./chain.ts";
 import type { Context } from "./context.ts";
+import type { InviteSecret } from "./invite.ts";
 import type { Keyring } from "./keyring.ts";
 import type { PeerPorts } from "./ports.ts";
 import { createWorker } from "./worker.ts";
-
-/** The part of an invite link that a join needs. */
-export type InviteSecret = { code: string; secret: Uint8Array; head: Uint8Array };
 
 export type Membership = {
   /** Appends what `draft` makes of the current chain; made anew when the chain moved on. Null: nothing is left to do. */
@@ -197,10 +194,4 @@ export function createMembership(
       answers.clear();
     },
   };
-}
-
-export function inviteFromText(text: string | null): InviteSecret | null {
-  if (!text) return null;
-  const [code = "", secret = "", head = ""] = text.split(".");
-  return { code, secret: fromBase64url(secret), head: fromBase64url(head) };
 }

@@ -1,5 +1,4 @@
 /** A person's claudemesh on this device: the account, all of its workspaces, and the rule which one a verb means. */
-import { toBase64url } from "#protocol/bytes.ts";
 import { legalName } from "#protocol/derive.ts";
 import { MeshError } from "#protocol/errors.ts";
 import type { SessionFace } from "#protocol/features/member.ts";
@@ -8,10 +7,10 @@ import { didYouMean } from "#protocol/nearest.ts";
 import type { Database, SqlRow } from "#protocol/ports.ts";
 import { type Account, loadAccount, openAccountDatabase } from "./account.ts";
 import type { Happening } from "./context.ts";
+import type { Feature } from "./feature.ts";
 import { foundWorkspace } from "./found.ts";
-import { type InviteSecret, inviteFromText } from "./membership.ts";
+import { type InviteSecret, inviteFromText, inviteToText } from "./invite.ts";
 import type { PeerPorts } from "./ports.ts";
-import { features, reactions } from "./registry.ts";
 import { openWorkspace, type Workspace } from "./workspace.ts";
 
 export type Opened = { slug: string; used: boolean; workspace: Workspace };
@@ -50,7 +49,18 @@ export type Peer = {
   stop(): Promise<void>;
 };
 
-export async function createPeer(ports: PeerPorts, options: { name: string; host: string }): Promise<Peer> {
+/** What a peer can: `sdk/registry.ts` lists it. */
+export type Abilities = {
+  features: readonly Feature[];
+  /** Called with everything that happens in a workspace, after it is durable. */
+  reactions: readonly ((peer: Peer) => (where: Opened, happening: Happening) => void)[];
+};
+
+export async function createPeer(
+  ports: PeerPorts,
+  options: { name: string; host: string },
+  { features, reactions }: Abilities,
+): Promise<Peer> {
   const database = openAccountDatabase(ports);
   const account = await loadAccount(ports, database, options.name);
   const workspaces: Opened[] = [];
@@ -87,13 +97,12 @@ export async function createPeer(ports: PeerPorts, options: { name: string; host
   };
 
   const insert = (id: string, slug: string, broker: string | null, invite: InviteSecret | null) => {
-    const secret = invite && [invite.code, toBase64url(invite.secret), toBase64url(invite.head)].join(".");
     database
       .sql(
         `INSERT INTO workspaces (id, slug, broker, invite, unnamed, position)
          VALUES (?, ?, ?, ?, ?, (SELECT coalesce(max(position), 0) + 1 FROM workspaces))`,
       )
-      .run(id, slug, broker, secret, invite ? 1 : 0);
+      .run(id, slug, broker, invite && inviteToText(invite), invite ? 1 : 0);
     const row = database.sql("SELECT * FROM workspaces WHERE id = ?").get(id);
     if (!row) throw new Error("the row was just inserted");
     return row;

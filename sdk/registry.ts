@@ -1,24 +1,16 @@
 /** Every feature of a peer, one line each: its index, what it does by itself, what it answers. */
 import type { Handlers } from "#protocol/registry.ts";
-import type { Happening } from "./context.ts";
-import type { Feature } from "./feature.ts";
 import { introduceMyself, member, peerHandlers } from "./features/member.ts";
 import { message, messageHandlers } from "./features/message.ts";
 import { createReceiptSender, receipt } from "./features/receipt.ts";
 import { topic, topicHandlers } from "./features/topic.ts";
 import { inviteHandlers, learnName, workspace, workspaceHandlers } from "./features/workspace.ts";
-import type { Caller, Opened, Peer } from "./peer.ts";
+import type { Abilities, Caller, Peer } from "./peer.ts";
 
-export const features: readonly Feature[] = [workspace, member, message, receipt, topic];
-
-/** Called with everything that happens in a workspace, after it is durable. */
-export type Reaction = (where: Opened, happening: Happening) => void;
-
-export const reactions: readonly ((peer: Peer) => Reaction)[] = [
-  learnName,
-  (peer) => (where, happening) => introduceMyself(peer, where, happening),
-  createReceiptSender,
-];
+export const abilities: Abilities = {
+  features: [workspace, member, message, receipt, topic],
+  reactions: [learnName, introduceMyself, createReceiptSender],
+};
 
 /** What a peer answers anywhere; a daemon adds what only a daemon does. */
 export type PeerHandlers = Pick<Handlers<Caller>, "invite" | "message" | "peer" | "topic" | "workspace">;

@@ -20,7 +20,7 @@ import type { Log, Socket } from "#protocol/ports.ts";
 import { PROTOCOL_VERSION } from "#protocol/version.ts";
 import { type Caller, createPeer, type Opened, type Peer } from "#sdk/peer.ts";
 import type { PeerPorts } from "#sdk/ports.ts";
-import { type PeerHandlers, peerHandlersOf } from "#sdk/registry.ts";
+import { abilities, type PeerHandlers, peerHandlersOf } from "#sdk/registry.ts";
 
 export const ORIGIN = "http://mesh.test";
 
@@ -106,7 +106,7 @@ export async function createMesh() {
       openDatabase: (database, migrations) => openSqlite(join(folder, `${name}-${database}.db`), migrations),
       removeDatabase() {},
     };
-    const peer = await createPeer(ports, { name, host: "test" });
+    const peer = await createPeer(ports, { name, host: "test" }, abilities);
     const handlers = peerHandlersOf(peer, () => ORIGIN);
     const opened = () => {
       const [only] = peer.opened();

@@ -2,8 +2,8 @@
 import type { FeedEvent } from "#protocol/features/daemon.ts";
 import type { Handlers } from "#protocol/registry.ts";
 import type { Happening } from "#sdk/context.ts";
-import { memberNames } from "#sdk/features/member.ts";
 import { messageById } from "#sdk/features/message.ts";
+import { memberNames } from "#sdk/names.ts";
 import type { Caller, Opened, Peer } from "#sdk/peer.ts";
 
 export function feedHandlers(peer: Peer): Handlers<Caller>["feed"] {

@@ -2,12 +2,12 @@
 
 import { activeMember, currentEpoch } from "#protocol/chain/state.ts";
 import type { PeerListing, SessionFace } from "#protocol/features/member.ts";
-import { EVERYONE, shortId } from "#protocol/ids.ts";
+import { EVERYONE } from "#protocol/ids.ts";
 import type { Handlers } from "#protocol/registry.ts";
 import type { Happening } from "../context.ts";
 import type { Feature } from "../feature.ts";
+import { memberNames } from "../names.ts";
 import type { Caller, Opened, Peer } from "../peer.ts";
-import type { Workspace } from "../workspace.ts";
 
 export const member: Feature = {
   name: "member",
@@ -24,40 +24,19 @@ export const member: Feature = {
   },
 };
 
-/**
- * Member id → the name in this workspace. The second of a name in chain order gets "-2", the third "-3": on every
- * daemon alike. Who hasn't told a name yet goes by the end of the id.
- */
-export function memberNames(workspace: Workspace): Map<string, string> {
-  const chosen = new Map(
-    workspace.replica.db
-      .sql("SELECT member, name FROM member_names ORDER BY coalesce(seq, 9e15)")
-      .all()
-      .map((row) => [String(row.member), String(row.name)]),
-  );
-  const names = new Map<string, string>();
-  const taken = new Set<string>();
-  for (const id of workspace.chain()?.members.keys() ?? []) {
-    const wanted = chosen.get(id) ?? shortId(id).toLowerCase();
-    let name = wanted;
-    for (let i = 2; taken.has(name); i++) name = `${wanted}-${i}`;
-    taken.add(name);
-    names.set(id, name);
-  }
-  return names;
-}
-
 /** Tells my name where it isn't told yet. */
-export function introduceMyself(peer: Peer, { workspace }: Opened, happening: Happening): void {
-  if (happening.type !== "key" && !(happening.type === "link" && happening.state === "online")) return;
-  const chain = workspace.chain();
-  const epoch = chain && currentEpoch(chain);
-  if (!epoch || !activeMember(chain, workspace.me) || !workspace.keyring.workspaceKey(epoch.number)) return;
-  const told = workspace.replica.db
-    .sql("SELECT name FROM member_names WHERE member = ? ORDER BY coalesce(seq, 9e15) DESC LIMIT 1")
-    .get(workspace.me);
-  const { name } = peer.account;
-  if (told?.name !== name) workspace.say(EVERYONE, { kind: "member.profile", name });
+export function introduceMyself(peer: Peer) {
+  return ({ workspace }: Opened, happening: Happening): void => {
+    if (happening.type !== "key" && !(happening.type === "link" && happening.state === "online")) return;
+    const chain = workspace.chain();
+    const epoch = chain && currentEpoch(chain);
+    if (!epoch || !activeMember(chain, workspace.me) || !workspace.keyring.workspaceKey(epoch.number)) return;
+    const told = workspace.replica.db
+      .sql("SELECT name FROM member_names WHERE member = ? ORDER BY coalesce(seq, 9e15) DESC LIMIT 1")
+      .get(workspace.me);
+    const { name } = peer.account;
+    if (told?.name !== name) workspace.say(EVERYONE, { kind: "member.profile", name });
+  };
 }
 
 export function peerHandlers(peer: Peer): Handlers<Caller>["peer"] {

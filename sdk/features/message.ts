@@ -8,9 +8,9 @@ import type { SqlRow } from "#protocol/ports.ts";
 import type { Handlers } from "#protocol/registry.ts";
 import { type Address, resolveAddress, resolveSession } from "../address.ts";
 import type { Feature } from "../feature.ts";
+import { memberNames } from "../names.ts";
 import type { Caller, Opened, Peer } from "../peer.ts";
 import type { Workspace } from "../workspace.ts";
-import { memberNames } from "./member.ts";
 import { receiptsOf, stateOf } from "./receipt.ts";
 
 export const message: Feature = {

@@ -3,9 +3,9 @@ import type { DeliveryState } from "#protocol/features/message.ts";
 import { type ReceiptState, receiptState } from "#protocol/features/receipt.ts";
 import type { Happening } from "../context.ts";
 import type { Feature } from "../feature.ts";
+import { memberNames } from "../names.ts";
 import type { Opened, Peer } from "../peer.ts";
 import type { Workspace } from "../workspace.ts";
-import { memberNames } from "./member.ts";
 
 const INTERVAL_MS = 1000;
 const MOST_AT_ONCE = 500;

@@ -3,12 +3,11 @@ import { legalName } from "#protocol/derive.ts";
 import { MeshError } from "#protocol/errors.ts";
 import type { Topic } from "#protocol/features/topic.ts";
 import { EVERYONE } from "#protocol/ids.ts";
-import { didYouMean } from "#protocol/nearest.ts";
 import type { Handlers } from "#protocol/registry.ts";
 import type { Feature } from "../feature.ts";
+import { memberNames, topicLabel, topicNames, waitingForKey } from "../names.ts";
 import type { Caller, Opened, Peer } from "../peer.ts";
 import type { Workspace } from "../workspace.ts";
-import { memberNames } from "./member.ts";
 import { markAsRead, messageById, sendMessage, toMessage } from "./message.ts";
 
 export const topic: Feature = {
@@ -139,25 +138,6 @@ export function topicHandlers(peer: Peer): Handlers<Caller>["topic"] {
   };
 }
 
-/** The label of a topic that exists. @throws MeshError unknown_topic with the nearest names, waiting_for_key */
-export function topicLabel(workspace: Workspace, name: string): string {
-  const names = topicNames(workspace);
-  if (!names.includes(name)) {
-    const hint = didYouMean(name, names, `Create it: claudemesh topic create ${name}`);
-    throw new MeshError("unknown_topic", `There is no topic #${name}.`, hint);
-  }
-  const label = workspace.keyring.labelId("topic", name);
-  if (!label) throw waitingForKey();
-  return label;
-}
-
-export function topicNames(workspace: Workspace): string[] {
-  return workspace.replica.db
-    .sql("SELECT DISTINCT name FROM topics ORDER BY name")
-    .all()
-    .map((row) => String(row.name));
-}
-
 function describe({ slug, workspace }: Opened, name: string): Topic {
   const { db } = workspace.replica;
   const label = workspace.keyring.labelId("topic", name) ?? "";
@@ -193,12 +173,4 @@ function isJoined(workspace: Workspace, label: string): boolean {
 
 function bareName(text: string): string {
   return text.replace(/^#/, "");
-}
-
-function waitingForKey(): MeshError {
-  return new MeshError(
-    "waiting_for_key",
-    "No member has handed over the workspace's key yet.",
-    "It comes as soon as one is online.",
-  );
 }

@@ -11,9 +11,9 @@ import type { FetchJson } from "#protocol/ports.ts";
 import type { Handlers } from "#protocol/registry.ts";
 import type { Happening } from "../context.ts";
 import type { Feature } from "../feature.ts";
+import { memberNames } from "../names.ts";
 import type { Caller, Opened, Peer } from "../peer.ts";
 import type { Workspace } from "../workspace.ts";
-import { memberNames } from "./member.ts";
 import { unreadCount } from "./message.ts";
 
 const DAY_MS = 86_400_000;
