@@ -9,7 +9,7 @@ export default defineConfig({
     // Processes, not threads: native SQLite and real signals. Not more than cores: tests with bounds on time would suffer.
     pool: "forks",
     maxWorkers: Math.max(2, Math.min(4, availableParallelism())),
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 30_000,
   },
 });

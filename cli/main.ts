@@ -6,7 +6,8 @@ import { homePath, socketPath } from "#adapters/home.ts";
 import { VERSION } from "#adapters/version.ts";
 import { ERRORS, errorShape, MeshError } from "#protocol/errors.ts";
 import { didYouMean } from "#protocol/nearest.ts";
-import { duration, string } from "./input.ts";
+import type { SocketHello } from "#protocol/socket.ts";
+import { duration, oneOf, string } from "./input.ts";
 import { verbs } from "./registry.ts";
 import type { Context, Options, Verb } from "./verb.ts";
 import { helpPage } from "./verbs/help.ts";
@@ -98,9 +99,9 @@ function requireArgs(verb: Verb, args: readonly string[]): void {
   throw new MeshError("usage", `${verb.name}: ${what}.`, `Example: ${verb.examples[0]}`);
 }
 
-async function connect(noStart: boolean, session: string | undefined): Promise<DaemonClient> {
+async function connect(noStart: boolean, who: Pick<SocketHello, "session" | "mode">): Promise<DaemonClient> {
   const path = socketPath(homePath());
-  const hello = { client: "cli" as const, version: VERSION, ...(session ? { session } : {}) };
+  const hello: SocketHello = { client: "cli", version: VERSION, ...who };
   try {
     return await connectDaemon(path, hello);
   } catch (error) {
@@ -122,6 +123,7 @@ async function run(argv: readonly string[]): Promise<void> {
   }
   requireArgs(verb, args);
   const timeoutMs = duration(string(options.timeout) ?? "10s", "--timeout");
+  const mode = oneOf(options["approval-mode"], "--approval-mode", ["plan", "read-only", "write", "yolo"]);
   const session = string(options.session) ?? process.env.CLAUDE_CODE_SESSION_ID;
   let client: DaemonClient | null = null;
   let limit: NodeJS.Timeout | undefined;
@@ -134,7 +136,7 @@ async function run(argv: readonly string[]): Promise<void> {
     timeoutMs,
     workspace: string(options.workspace) ?? string(options.mesh) ?? process.env.CLAUDEMESH_WORKSPACE,
     async daemon() {
-      client = await connect(options["no-start"] === true, session);
+      client = await connect(options["no-start"] === true, { session, mode });
       limit = setTimeout(() => {
         fail(
           new MeshError(

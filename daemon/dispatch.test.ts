@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
 import { type Handlers, methods } from "#protocol/registry.ts";
-import { encodeSocketFrame, type SocketFrame } from "#protocol/socket.ts";
+import { type ApprovalMode, encodeSocketFrame, type SocketFrame } from "#protocol/socket.ts";
 import type { Caller } from "#sdk/peer.ts";
 import { createDispatch } from "./dispatch.ts";
 
 /** A client on a dispatcher whose every method answers with its own name. */
-function client(kind: "cli" | "adapter" | null = "cli") {
+function client(kind: "cli" | "adapter" | null = "cli", mode?: ApprovalMode) {
   const answering = Object.fromEntries(
     Object.entries(methods).map(([noun, verbs]) => [
       noun,
@@ -28,7 +28,7 @@ function client(kind: "cli" | "adapter" | null = "cli") {
   });
   const write = (frame: SocketFrame | string) =>
     served.data(Buffer.from(typeof frame === "string" ? frame : encodeSocketFrame(frame)));
-  if (kind) write({ type: "hello", data: { client: kind, version: "1" } });
+  if (kind) write({ type: "hello", data: { client: kind, version: "1", mode } });
   return {
     heard,
     write,
@@ -60,6 +60,23 @@ test("an adapter, which runs beside a model, can't change who belongs or stop th
   for (const method of ["daemon.stop", "invite.create", "workspace.leave"]) {
     expect(await adapter.ask(method)).toMatchObject({ error: { code: "not_allowed" } });
   }
+});
+
+test("an approval mode only tightens: plan and read-only read, write writes, and none makes an adapter more", async () => {
+  const inTurn = async (mode: ApprovalMode) => {
+    const one = client("cli", mode);
+    const read = await one.ask("message.inbox");
+    const write = await one.ask("workspace.use", { workspace: "w" });
+    return [read, write, await one.ask("daemon.stop")];
+  };
+  const refused = { error: { code: "refused" } };
+  const done = { result: {} };
+  expect(await inTurn("plan")).toMatchObject([done, refused, refused]);
+  expect(await inTurn("write")).toMatchObject([done, done, refused]);
+  expect(await inTurn("yolo")).toMatchObject([done, done, done]);
+  expect(await client("adapter", "yolo").ask("daemon.stop")).toMatchObject({
+    error: { code: "not_allowed" },
+  });
 });
 
 test("an unknown method is answered with the nearest one; names of the language's own are unknown too", async () => {

@@ -6,7 +6,12 @@ import type { MethodSchema, Scope } from "#protocol/method.ts";
 import { didYouMean } from "#protocol/nearest.ts";
 import type { Log } from "#protocol/ports.ts";
 import { type Handlers, methods } from "#protocol/registry.ts";
-import { createSocketDecoder, encodeSocketFrame, type SocketFrame } from "#protocol/socket.ts";
+import {
+  type ApprovalMode,
+  createSocketDecoder,
+  encodeSocketFrame,
+  type SocketFrame,
+} from "#protocol/socket.ts";
 import type { Caller } from "#sdk/peer.ts";
 import { socketHello, socketRequest } from "./socket-schema.ts";
 
@@ -31,6 +36,14 @@ const SCOPES: Record<string, readonly Scope[]> = {
   other: ["read", "write", "admin"],
 };
 
+/** What each approval mode leaves of that. */
+const MODES: Record<ApprovalMode, readonly Scope[]> = {
+  plan: ["read"],
+  "read-only": ["read"],
+  write: ["read", "write"],
+  yolo: ["read", "write", "admin"],
+};
+
 type Handler = (params: unknown, caller: Caller, emit: (event: unknown) => void) => unknown;
 
 const TABLE: ReadonlyMap<string, MethodSchema> = new Map(
@@ -48,7 +61,7 @@ export function createDispatch({ handlers, version, pid, log, session }: Dispatc
 
   return (channel) => {
     const endings = new Set<() => void>();
-    let client: { scopes: readonly Scope[]; sessionId: string | undefined } | null = null;
+    let client: { scopes: readonly Scope[]; mode: ApprovalMode; sessionId: string | undefined } | null = null;
     let closed = false;
 
     const send = (frame: SocketFrame) => {
@@ -72,6 +85,13 @@ export function createDispatch({ handlers, version, pid, log, session }: Dispatc
             "Run it in a terminal.",
           );
         }
+        if (!MODES[client.mode].includes(schema.scope)) {
+          throw new MeshError(
+            "refused",
+            `"${method}" goes beyond --approval-mode ${client.mode}.`,
+            "Run it in a wider mode.",
+          );
+        }
         const parsed = schema.params.safeParse(params ?? {});
         if (!parsed.success)
           throw new MeshError(
@@ -92,8 +112,8 @@ export function createDispatch({ handlers, version, pid, log, session }: Dispatc
 
     const onFrame = ({ type, data }: { type: string; data: unknown }) => {
       if (type === "hello") {
-        const { client: kind, session: sessionId } = parse(socketHello, data);
-        client = { scopes: SCOPES[kind] ?? [], sessionId };
+        const { client: kind, session: sessionId, mode = "yolo" } = parse(socketHello, data);
+        client = { scopes: SCOPES[kind] ?? [], mode, sessionId };
         send({ type: "welcome", data: { version, pid } });
       } else if (type === "request") {
         const request = parse(socketRequest, data);

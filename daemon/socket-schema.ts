@@ -6,6 +6,7 @@ export const socketHello = z.strictObject({
   client: z.enum(["cli", "adapter", "daemon", "other"]),
   version: z.string().max(50),
   session: z.string().max(100).optional(),
+  mode: z.enum(["plan", "read-only", "write", "yolo"]).optional(),
 }) satisfies z.ZodType<SocketHello, unknown>;
 
 export const socketRequest = z.strictObject({

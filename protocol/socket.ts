@@ -9,8 +9,16 @@ export const FORM_FEED = 0x0c;
 
 export type ClientKind = "cli" | "adapter" | "daemon" | "other";
 
+/** How far a client lets itself go: it can only tighten what its kind may do. */
+export type ApprovalMode = "plan" | "read-only" | "write" | "yolo";
+
 /** First on every connection. `session` is the Claude session that the client speaks for, where there is one. */
-export type SocketHello = { client: ClientKind; version: string; session?: string | undefined };
+export type SocketHello = {
+  client: ClientKind;
+  version: string;
+  session?: string | undefined;
+  mode?: ApprovalMode | undefined;
+};
 export type SocketWelcome = { version: string; pid: number };
 export type SocketRequest = { id: number; method: string; params: unknown };
 export type SocketResponse = { id: number; result: unknown } | { id: number; error: ErrorShape };

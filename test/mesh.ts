@@ -175,8 +175,8 @@ export async function createMesh() {
 
 export async function invite(owner: Member, other: Member): Promise<void> {
   const { url } = await owner.handlers.invite.create({}, CALLER, () => {});
-  const { waiting } = await other.handlers.invite.accept({ url }, CALLER, () => {});
-  if (waiting) throw new Error(`${other.name} got no key`);
+  await other.handlers.invite.accept({ url }, CALLER, () => {});
+  await other.until(() => other.opened().workspace.keyring.workspaceKey(0) !== null, `${other.name}'s key`);
   const isKnown = async () =>
     (await owner.handlers.peer.list({}, CALLER, () => {})).peers.some(
       ({ member, name }) => member === other.peer.account.user && name.startsWith(other.peer.account.name),

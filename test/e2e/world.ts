@@ -184,7 +184,7 @@ export async function firstLine(child: ChildProcess): Promise<string> {
 export async function eventually<T>(
   check: () => Promise<T | null | false>,
   what: string,
-  limitMs = 15_000,
+  limitMs = 30_000,
 ): Promise<T> {
   const deadline = Date.now() + limitMs;
   for (;;) {
