@@ -100,13 +100,6 @@ async function run(options: Options): Promise<void> {
   const url =
     options.publicUrls[0] ??
     `http://${options.host.includes(":") ? `[${options.host}]` : options.host}:${listening.port}`;
-  process.stdout.write(
-    options.json
-      ? `${JSON.stringify({ url, port: listening.port, pid: process.pid })}\n`
-      : `broker listening on ${url}\n`,
-  );
-  log.info({ port: listening.port, pid: process.pid }, "listening");
-
   let stopping = false;
   const stop = async () => {
     if (stopping) return;
@@ -123,6 +116,13 @@ async function run(options: Options): Promise<void> {
     process.stdin.resume();
     process.stdin.on("close", stop);
   }
+  // Said once everything is in place: whoever waits for it may send a signal next.
+  process.stdout.write(
+    options.json
+      ? `${JSON.stringify({ url, port: listening.port, pid: process.pid })}\n`
+      : `broker listening on ${url}\n`,
+  );
+  log.info({ port: listening.port, pid: process.pid }, "listening");
 }
 
 function fail(error: unknown, json: boolean): never {
