@@ -122,14 +122,21 @@ export function createLink(
     }
   };
 
-  const down = (which: Socket, why: MeshError | null) => {
-    if (socket !== which) return;
+  /** Lets go of the connection; the answer is whether it was the one in use. */
+  const drop = (which: Socket): boolean => {
+    if (socket !== which) return false;
     socket = null;
     cancelSilence();
-    for (const request of requests.values())
+    for (const request of requests.values()) {
       request.reject(new MeshError("offline", "The link to the broker broke.", "Try again."));
+    }
     requests.clear();
     which.close(1000, "bye");
+    return true;
+  };
+
+  const down = (which: Socket, why: MeshError | null) => {
+    if (!drop(which)) return;
     if (stopped) become("offline", why);
     else retryLater(why);
   };
@@ -282,8 +289,7 @@ export function createLink(
     },
     renew() {
       failures = 0;
-      if (socket) down(socket, null);
-      cancelRetry();
+      if (socket) drop(socket);
       connect();
     },
     fail(why) {
