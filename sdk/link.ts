@@ -46,7 +46,7 @@ export type LinkOwner = {
 export type Link = {
   state(): LinkState;
   start(): void;
-  /** Tries at once instead of waiting out the delay. */
+  /** Tries at once, or as soon as is decent, instead of waiting out the delay. */
   wake(): void;
   /** Ends this connection and makes a new one, say as a member after joining. */
   renew(): void;
@@ -89,6 +89,9 @@ export function createLink(
   let cancelSilence = () => {};
   let silenceMs = GREETING_LIMIT_MS;
   let serverDelayMs = 0;
+  let lastTry = Number.NEGATIVE_INFINITY;
+  /** The broker asked not to be bothered before this time. */
+  let notBefore = 0;
   let nextRequest = 1;
   const requests = new Map<number, Request>();
 
@@ -101,6 +104,7 @@ export function createLink(
     cancelRetry();
     if (stopped || socket || dialling) return;
     dialling = true;
+    lastTry = ports.clock.now();
     become("connecting");
     try {
       const dialled = await ports.dial(`${origin.replace(/^http/, "ws")}/`);
@@ -147,6 +151,7 @@ export function createLink(
     const ceiling = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** failures++);
     const [a = 0, b = 0] = ports.random(2);
     const jittered = FIRST_DELAY_MS + ((a * 256 + b) / 65_536) * (ceiling - FIRST_DELAY_MS);
+    notBefore = ports.clock.now() + serverDelayMs;
     cancelRetry = ports.timers.after(Math.max(jittered, serverDelayMs), connect);
     serverDelayMs = 0;
   };
@@ -285,7 +290,14 @@ export function createLink(
       connect();
     },
     wake() {
-      if (!stopped && !socket) connect();
+      if (stopped || socket || dialling) return;
+      // There is something to send: the delays begin anew, and no flood of sends makes a flood of dials.
+      failures = 0;
+      cancelRetry();
+      const now = ports.clock.now();
+      const wait = Math.max(lastTry + FIRST_DELAY_MS, notBefore) - now;
+      if (wait > 0) cancelRetry = ports.timers.after(wait, connect);
+      else connect();
     },
     renew() {
       failures = 0;
