@@ -41,16 +41,19 @@ export function oneOf<T extends string>(
 
 /** The words of a message, or stdin for "-". @throws MeshError too_large, invalid_utf8, empty_text */
 export async function textFrom(words: readonly string[]): Promise<string> {
-  const text = words.length === 1 && words[0] === "-" ? await readStdin() : words.join(" ");
+  if (words.length === 1 && words[0] === "-") return readStdin();
+  const text = words.join(" ");
   // Node has turned bytes of an argument that aren't UTF-8 into this sign already.
-  if (text.includes("\ufffd")) {
-    throw new MeshError(
-      "invalid_utf8",
-      "The text is not valid UTF-8.",
-      "Send text; share binary data as a file.",
-    );
-  }
+  if (text.includes("\ufffd")) throw notUtf8();
   return text;
+}
+
+function notUtf8(): MeshError {
+  return new MeshError(
+    "invalid_utf8",
+    "The text is not valid UTF-8.",
+    "Send text; share binary data as a file.",
+  );
 }
 
 async function readStdin(): Promise<string> {
@@ -75,10 +78,6 @@ async function readStdin(): Promise<string> {
       .decode(Buffer.concat(chunks))
       .replace(/\r?\n$/, "");
   } catch {
-    throw new MeshError(
-      "invalid_utf8",
-      "The text is not valid UTF-8.",
-      "Send text; share binary data as a file.",
-    );
+    throw notUtf8();
   }
 }

@@ -83,7 +83,11 @@ function parse(argv: readonly string[]): { verb: Verb; args: readonly string[]; 
     return { verb, args: findVerb(positionals).rest, options: values as Options };
   } catch (error) {
     const why = error instanceof Error ? (error.message.split(/[.\n]/)[0] ?? "") : String(error);
-    throw new MeshError("usage", `${why}.`, `See \`claudemesh help ${verb.name}\`.`);
+    throw new MeshError(
+      "usage",
+      `${why}.`,
+      `See \`claudemesh help ${verb.name}\`; words that begin with - go behind --.`,
+    );
   }
 }
 
@@ -137,6 +141,17 @@ async function run(argv: readonly string[]): Promise<void> {
     workspace: string(options.workspace) ?? string(options.mesh) ?? process.env.CLAUDEMESH_WORKSPACE,
     async daemon() {
       client = await connect(options["no-start"] === true, { session, mode });
+      context.limited();
+      return client.daemon;
+    },
+    print(value, text) {
+      if (json) out(1, `${JSON.stringify(value)}\n`);
+      else if (options.quiet !== true && text !== "") out(1, `${text}\n`);
+    },
+    note(text) {
+      if (!json && options.quiet !== true) out(2, `${text}\n`);
+    },
+    limited() {
       limit = setTimeout(() => {
         fail(
           new MeshError(
@@ -147,14 +162,6 @@ async function run(argv: readonly string[]): Promise<void> {
           json,
         );
       }, timeoutMs + GRACE_MS);
-      return client.daemon;
-    },
-    print(value, text) {
-      if (json) out(1, `${JSON.stringify(value)}\n`);
-      else if (options.quiet !== true && text !== "") out(1, `${text}\n`);
-    },
-    note(text) {
-      if (!json && options.quiet !== true) out(2, `${text}\n`);
     },
     endless: () => clearTimeout(limit),
     closed: () => client?.closed ?? Promise.resolve(),

@@ -18,6 +18,8 @@ export type Context = {
   print(json: unknown, text: string): void;
   /** A remark for a person, on stderr; nothing under --json or --quiet. */
   note(text: string): void;
+  /** From now on the time limit counts; `daemon()` calls it. */
+  limited(): void;
   /** From now on there is no time limit: the verb runs until it is ended. */
   endless(): void;
   /** Resolves when the connection ends. */

@@ -9,7 +9,8 @@ const down: Verb = {
   name: "down",
   summary: "stop the daemon; nothing queued is lost",
   examples: ["claudemesh down"],
-  async run({ print }) {
+  async run({ limited, print }) {
+    limited();
     let client: Awaited<ReturnType<typeof connectDaemon>>;
     try {
       client = await connectDaemon(socketPath(homePath()), { client: "cli", version: VERSION });

@@ -1,4 +1,5 @@
 /** topic create, list, join, leave, send, history, tail */
+import { MeshError } from "#protocol/errors.ts";
 import type { Topic } from "#protocol/features/topic.ts";
 import { whole } from "../input.ts";
 import { messageLine, table } from "../print.ts";
@@ -95,6 +96,7 @@ const tail: Verb = {
       context.print(message, messageLine(message)),
     );
     await context.closed();
+    throw new MeshError("daemon_unreachable", "The daemon has ended.", "Start it: claudemesh up");
   },
 };
 

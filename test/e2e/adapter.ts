@@ -5,7 +5,8 @@ import { mkdirSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { onTestFinished } from "vitest";
 import { launcherPath } from "#adapters/start-daemon.ts";
-import { eventually, type Person } from "./world.ts";
+import type { Person } from "./person.ts";
+import { eventually } from "./waiting.ts";
 
 export type Adapter = {
   initialized: { result: { instructions: string; capabilities: object } };
@@ -18,18 +19,28 @@ export async function startAdapter(
   person: Person,
   { session, folder }: { session: string; folder: string },
 ): Promise<Adapter> {
+  const adapter = await initializeAdapter(person, folder, {
+    CLAUDE_CODE_SESSION_ID: session,
+    CLAUDE_CODE_MESSAGING_SOCKET: `${folder}/inbox.sock`,
+  });
+  await eventually(
+    async () => JSON.stringify(await person.ok("peers")).includes(`"${session}"`),
+    "the session in peers",
+  );
+  return adapter;
+}
+
+/** Resolves once it has answered `initialize`. */
+export async function initializeAdapter(
+  person: Person,
+  folder: string,
+  env: Record<string, string>,
+): Promise<Adapter> {
   mkdirSync(folder, { recursive: true });
   const child = spawn(launcherPath, ["mcp-serve"], {
     cwd: folder,
     stdio: ["pipe", "pipe", "inherit"],
-    env: {
-      PATH: process.env.PATH ?? "",
-      HOME: person.home,
-      CLAUDEMESH_HOME: person.home,
-      CLAUDE_CODE_SESSION_ID: session,
-      CLAUDE_CODE_MESSAGING_SOCKET: `${folder}/inbox.sock`,
-      CLAUDE_PROJECT_DIR: folder,
-    },
+    env: { ...person.env, CLAUDE_PROJECT_DIR: folder, ...env },
   });
   onTestFinished(() => {
     child.kill("SIGKILL");
@@ -43,9 +54,5 @@ export async function startAdapter(
   };
   child.stdin.write(`${JSON.stringify({ jsonrpc: "2.0", id: 1, method: "initialize", params })}\n`);
   const [line] = await once(lines, "line");
-  await eventually(
-    async () => JSON.stringify(await person.ok("peers")).includes(`"${session}"`),
-    "the session in peers",
-  );
   return { initialized: JSON.parse(String(line)), exited, closeStdin: () => child.stdin.end() };
 }

@@ -3,7 +3,8 @@ import { once } from "node:events";
 import { lstatSync } from "node:fs";
 import { expect, test } from "vitest";
 import { launcherPath } from "#adapters/start-daemon.ts";
-import { createWorld, firstLine } from "./world.ts";
+import { firstLine } from "./waiting.ts";
+import { createWorld } from "./world.ts";
 
 async function refusal(...args: string[]) {
   const child = spawn(launcherPath, ["broker", "--json", ...args], { stdio: ["ignore", "ignore", "pipe"] });

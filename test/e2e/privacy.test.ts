@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { startAdapter } from "./adapter.ts";
 import { recordingProxy } from "./recording-proxy.ts";
-import { createWorld, eventually } from "./world.ts";
+import { eventually } from "./waiting.ts";
+import { createWorld } from "./world.ts";
 
 /** The word itself and what base64 and hex make of it, at each place in a group of three bytes. */
 function disguises(word: string): string[] {

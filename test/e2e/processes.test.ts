@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { expect, onTestFinished, test } from "vitest";
 import { launcherPath } from "#adapters/start-daemon.ts";
-import { createWorld, personAt } from "./world.ts";
+import { personAt } from "./person.ts";
+import { createWorld } from "./world.ts";
 
 /** Processes whose environment names that home, this one's children included. */
 function processesOf(home: string): string[] {

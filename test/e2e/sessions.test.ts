@@ -1,7 +1,9 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { startAdapter } from "./adapter.ts";
-import { createWorld, eventually, type Person } from "./world.ts";
+import type { Person } from "./person.ts";
+import { eventually } from "./waiting.ts";
+import { createWorld } from "./world.ts";
 
 const inSession = (session: string) => ({ env: { CLAUDE_CODE_SESSION_ID: session } });
 
