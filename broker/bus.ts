@@ -2,15 +2,12 @@
  * Carries news between the parts of a broker, per workspace. In one process today. It is never the only copy of
  * anything: what was committed is in the store, and whoever missed the news reads it there.
  */
-import type { Presence } from "#protocol/frames.ts";
+import type { Faces } from "#protocol/frames.ts";
 import type { Header } from "#protocol/record.ts";
 
 export type Committed = { seq: number; at: number; header: Header; bytes: Uint8Array };
 
-export type News =
-  | { type: "committed"; records: readonly Committed[] }
-  | { type: "presence"; frame: Presence }
-  | { type: "absent"; dev: string; lastSeen: number };
+export type News = { type: "committed"; records: readonly Committed[] } | { type: "faces"; frame: Faces };
 
 export type Bus = {
   publish(workspace: string, news: News): void;

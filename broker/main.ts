@@ -15,7 +15,10 @@ import { listen } from "./adapters/server.ts";
 import { openSqliteStore } from "./adapters/sqlite-store.ts";
 import { createBroker } from "./broker.ts";
 import { createBus } from "./bus.ts";
-import { DEFAULT_TIMES } from "./ports.ts";
+import { DEFAULT_RETENTION, DEFAULT_TIMES, type RetentionPolicy } from "./ports.ts";
+
+const DAY_MS = 86_400_000;
+const MEBIBYTE = 1024 ** 2;
 
 type Options = {
   host: string;
@@ -24,6 +27,7 @@ type Options = {
   publicUrls: string[];
   json: boolean;
   parentPipe: boolean;
+  retention: RetentionPolicy;
 };
 
 function readOptions(argv: string[]): Options {
@@ -39,6 +43,16 @@ function readOptions(argv: string[]): Options {
       default: [],
       describe: "the address that devices use, when a proxy stands in front",
     })
+    .option("retain-days", {
+      type: "number",
+      default: DEFAULT_RETENTION.keepMs / DAY_MS,
+      describe: "days after which messages go; membership and current values stay",
+    })
+    .option("retain-mb", {
+      type: "number",
+      default: DEFAULT_RETENTION.quotaBytes / MEBIBYTE,
+      describe: "MiB of a workspace from which on its oldest messages go",
+    })
     .option("json", {
       type: "boolean",
       default: false,
@@ -53,11 +67,23 @@ function readOptions(argv: string[]): Options {
       throw error ?? new MeshError("usage", message, "See `claudemesh broker --help`.");
     })
     .parseSync();
-  const { host, port, json, data, publicUrl: publicUrls, parentPipe } = values;
+  const { host, port, json, data, publicUrl: publicUrls, parentPipe, retainDays, retainMb } = values;
   if (!Number.isInteger(port) || port < 0 || port > 65535) {
     throw new MeshError("usage", "--port is not a port.", "Give a number from 0 to 65535.");
   }
-  return { host, port, json, data: resolve(data), publicUrls, parentPipe };
+  if (!(retainDays > 0 && retainMb > 0)) {
+    throw new MeshError(
+      "usage",
+      "--retain-days and --retain-mb are more than 0.",
+      "Leave them out for 90 days, 4096 MiB.",
+    );
+  }
+  const retention = {
+    ...DEFAULT_RETENTION,
+    keepMs: retainDays * DAY_MS,
+    quotaBytes: retainMb * MEBIBYTE,
+  };
+  return { host, port, json, data: resolve(data), publicUrls, parentPipe, retention };
 }
 
 /** By which names devices may know this broker: what was said, and every address that leads here. */
@@ -94,7 +120,7 @@ async function run(options: Options): Promise<void> {
   const listening = await listen(options.host, options.port, (port) =>
     createBroker(
       { ...world, store, bus: createBus(), log, fatal },
-      { ...DEFAULT_TIMES, origins: originsOf(options, port) },
+      { ...DEFAULT_TIMES, origins: originsOf(options, port), retention: options.retention },
     ),
   );
   const url =

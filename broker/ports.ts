@@ -23,6 +23,25 @@ export type BrokerConfig = {
   helloMs: number;
   /** How long a device counts as present after its connection ended. */
   leaseMs: number;
+  /** Changes of presence within this time are told together. */
+  presenceTickMs: number;
+  retention: RetentionPolicy;
 };
 
-export const DEFAULT_TIMES = { heartbeatMs: 15_000, helloMs: 10_000, leaseMs: 90_000 };
+export type RetentionPolicy = {
+  /** Age at which appends go. */
+  keepMs: number;
+  /** Bytes of a workspace's records from which on the oldest appends go. */
+  quotaBytes: number;
+  /** How often it is looked after. */
+  everyMs: number;
+};
+
+const DAY_MS = 86_400_000;
+
+export const DEFAULT_TIMES = { heartbeatMs: 15_000, helloMs: 10_000, leaseMs: 90_000, presenceTickMs: 200 };
+export const DEFAULT_RETENTION: RetentionPolicy = {
+  keepMs: 90 * DAY_MS,
+  quotaBytes: 4 * 1024 ** 3,
+  everyMs: 3_600_000,
+};

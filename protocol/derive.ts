@@ -36,6 +36,11 @@ export function labelsKey(workspaceKey0: Uint8Array): Uint8Array {
   return deriveKey(workspaceKey0, "labels");
 }
 
+/** The opaque key of a cell: its name, within its label. */
+export function cellKey(key: Uint8Array, label: string, cellName: string): string {
+  return toBase64url(hmacSha256(key, utf8(`cell:${label}:${cellName}`)).subarray(0, 16));
+}
+
 /** The opaque id under which the broker knows, say, a topic. */
 export function labelId(key: Uint8Array, kind: "topic", labelName: string): string {
   return toBase64url(hmacSha256(key, utf8(`${kind}:${labelName}`)).subarray(0, 16));
@@ -67,6 +72,11 @@ export function previousWrapKey(workspaceKey: Uint8Array, workspace: string, epo
 
 export function presenceKey(workspaceKey: Uint8Array, device: string, counter: number): Uint8Array {
   return deriveKey(workspaceKey, "presence", [fromBase64url(device), u64(counter)]);
+}
+
+/** One key a signal, bound to who says it to whom, and to its place in the sender's count. */
+export function signalKey(contentKey: Uint8Array, workspace: string, claims: Uint8Array): Uint8Array {
+  return deriveKey(contentKey, "signal", [fromBase64url(workspace), sha256(claims)]);
 }
 
 /** Ed25519 seed of the key that an invite's secret stands for. */

@@ -16,6 +16,7 @@ describe("a hello's signature covers", () => {
     member: id("member"),
     key: toBase64url(fixedBytes("key")),
     logId: id("log"),
+    last: null,
     cursor: 5,
     labels: ["*", "chain"],
   };
@@ -42,13 +43,13 @@ describe("a hello's signature covers", () => {
     ["the device's key", { key: toBase64url(fixedBytes("other")) }],
     ["the log", { logId: id("other") }],
     ["that there is no log yet", { logId: null }],
-    ["the cursor", { cursor: 6 }],
+    ["the cursor", { last: null, cursor: 6 }],
     ["that there are no labels", { labels: [] }],
     ["a label more", { labels: ["*", "chain", id("topic")] }],
     ["a label less", { labels: ["*"] }],
     ["the labels' order", { labels: ["chain", "*"] }],
     ["where a label ends", { labels: ["*chain"] }],
-    ["what is a cursor, what a label", { cursor: 0, labels: ["5", "*", "chain"] }],
+    ["what is a cursor, what a label", { last: null, cursor: 0, labels: ["5", "*", "chain"] }],
   ])("%s", (_, change) => {
     expect(hex(helloInput(nonce, { ...hello, ...change }))).not.toBe(input);
   });

@@ -29,6 +29,8 @@ export const hello = z.strictObject({
   /** The log that the cursor belongs to; null before the first. */
   logId: id.nullable(),
   cursor: count,
+  /** A record that it has at or below the cursor, the newest: a broker that has another there isn't the one it was. */
+  last: z.strictObject({ seq: z.int().min(1), id: recordId }).nullable(),
   labels,
   signature: bytes,
   invite: z.strictObject({ code: inviteCode, signature: bytes }).optional(),
@@ -41,6 +43,13 @@ export const helloAck = z.strictObject({
   logId: id,
   /** The log's newest sequence, 0 for an empty one. */
   head: count,
+  /** Appends up to here are gone by age or quota. */
+  floor: count,
+  /**
+   * Where the pushes begin: after the cursor; anew from the start, because this is another log; or with a snapshot,
+   * because the cursor lies below the floor: what isn't pushed again by `head` is no more.
+   */
+  resume: z.enum(["cursor", "snapshot", "start"]),
   chain: chainHead.nullable(),
   heartbeatMs: z.int().min(1),
 });
@@ -71,7 +80,7 @@ export const read = z.strictObject({
 /** Closes a `read`, after its `item` frames. */
 export const page = z.strictObject({ type: z.literal("page"), request, more: z.boolean() });
 
-/** A device's sealed face. `counter` rises with each; a `sealed` of "" says goodbye. */
+/** A device's sealed face, to the broker. `counter` rises with each; a `sealed` of "" says goodbye. */
 export const presence = z.strictObject({
   type: z.literal("presence"),
   member: id,
@@ -81,8 +90,43 @@ export const presence = z.strictObject({
   sealed: bytes.max(2 * LIMITS.presence),
   signature: bytes,
 });
-/** From the broker: the device's lease ran out. */
-export const absent = z.strictObject({ type: z.literal("absent"), dev: id, lastSeen: time });
+/**
+ * What changed of who is there since the version before. Told once a tick at most; where more devices are than can be
+ * told unasked, `more` says that there is something to `pull`.
+ */
+export const faces = z.strictObject({
+  type: z.literal("faces"),
+  /** Set in the answer to a `pull`. */
+  request: request.optional(),
+  version: count,
+  faces: z.array(presence).max(LIMITS.faces),
+  /** Their lease ran out, or they said goodbye. */
+  absent: z.array(z.strictObject({ dev: id, lastSeen: time })).max(LIMITS.faces),
+  more: z.boolean(),
+});
+/** What changed of who is there after a version; 0: everybody. */
+export const pull = z.strictObject({ type: z.literal("pull"), request, after: count });
+
+/**
+ * Something that matters now and is never stored: to one device, which answers or is `gone`, or to all who follow a
+ * label. Signed over its target, its sender's boot and a number that rises within the boot.
+ */
+export const signal = z.strictObject({
+  type: z.literal("signal"),
+  member: id,
+  dev: id,
+  /** Drawn when the sender started. */
+  boot: id,
+  number: z.int().min(1),
+  to: z.union([z.strictObject({ member: id, dev: id }), z.strictObject({ label })]),
+  /** The receiver's boot, where one device is meant: what was said to its former life is no more. */
+  toBoot: id.nullable(),
+  epoch: count,
+  sealed: bytes.max(2 * LIMITS.signal),
+  signature: bytes,
+});
+/** The device that the signal `number` was for isn't connected. */
+export const gone = z.strictObject({ type: z.literal("gone"), dev: id, number: z.int().min(1) });
 
 /** Nothing below `through` is missing on this connection. */
 export const heartbeat = z.strictObject({ type: z.literal("heartbeat"), through: count });
@@ -99,10 +143,17 @@ export const error = z.strictObject({
   request: request.optional(),
 });
 
-/** Outer JSON of binary frames. */
+/** Outer JSON of binary frames. `current`: the put `id` is refused as a conflict; this record holds the cell, or did until it expired. */
 export const send = z.strictObject({ type: z.literal("send") });
 export const push = z.strictObject({ type: z.literal("push"), seq: count, at: time, through: count });
 export const item = z.strictObject({ type: z.literal("item"), request, seq: count, at: time });
+export const current = z.strictObject({
+  type: z.literal("current"),
+  id: recordId,
+  seq: count,
+  at: time,
+  live: z.boolean(),
+});
 
 export const fromDevice = z.discriminatedUnion("type", [
   hello,
@@ -111,6 +162,8 @@ export const fromDevice = z.discriminatedUnion("type", [
   unsubscribe,
   read,
   presence,
+  pull,
+  signal,
 ]);
 export const fromBroker = z.discriminatedUnion("type", [
   challenge,
@@ -118,16 +171,19 @@ export const fromBroker = z.discriminatedUnion("type", [
   ack,
   subscribed,
   page,
-  presence,
-  absent,
+  faces,
+  signal,
+  gone,
   heartbeat,
   error,
 ]);
-export const outer = z.discriminatedUnion("type", [send, push, item]);
+export const outer = z.discriminatedUnion("type", [send, push, item, current]);
 
 export type Hello = z.infer<typeof hello>;
 export type HelloAck = z.infer<typeof helloAck>;
 export type Presence = z.infer<typeof presence>;
+export type Faces = z.infer<typeof faces>;
+export type Signal = z.infer<typeof signal>;
 export type ErrorFrame = z.infer<typeof error>;
 export type FromDevice = z.infer<typeof fromDevice>;
 export type FromBroker = z.infer<typeof fromBroker>;
@@ -175,6 +231,7 @@ export function helloInput(nonce: string, frame: Omit<Hello, "signature" | "invi
     fromBase64url(frame.key),
     utf8(frame.logId ?? ""),
     utf8(String(frame.cursor)),
+    utf8(frame.last ? `${frame.last.seq} ${frame.last.id}` : ""),
     ...frame.labels.map(utf8),
   );
 }
@@ -190,6 +247,33 @@ export function presenceInput(workspace: string, frame: Omit<Presence, "signatur
     utf8(String(frame.epoch)),
     fromBase64url(frame.sealed),
   );
+}
+
+/** What a signal says in the clear: its key is bound to it. */
+export function signalClaims(
+  workspace: string,
+  frame: Omit<Signal, "sealed" | "signature" | "type">,
+): Uint8Array {
+  const target = "label" in frame.to ? [frame.to.label] : [frame.to.member, frame.to.dev];
+  return signatureInput(
+    "signal-claims",
+    fromBase64url(workspace),
+    fromBase64url(frame.member),
+    fromBase64url(frame.dev),
+    fromBase64url(frame.boot),
+    utf8(String(frame.number)),
+    utf8(target.join(" ")),
+    utf8(frame.toBoot ?? ""),
+    utf8(String(frame.epoch)),
+  );
+}
+
+/** What a device signs in a signal. */
+export function signalInput(
+  workspace: string,
+  { sealed, ...claims }: Omit<Signal, "signature" | "type">,
+): Uint8Array {
+  return signatureInput("signal", signalClaims(workspace, claims), fromBase64url(sealed));
 }
 
 /** A broker's address as both sides sign it: http(s) scheme, host, port; ws and http are one thing here. @throws MeshError bad_data */

@@ -17,6 +17,12 @@ export const LIMITS = {
   pushBytes: 1024 * 1024,
   /** A device's sealed presence. */
   presence: 1024,
+  /** A signal's sealed content. */
+  signal: 64 * 1024,
+  /** Devices in one `faces`. */
+  faces: 50,
+  /** Devices in a workspace from which on presence is only told when asked for. */
+  presencePush: 200,
   /** Records in one `page`. */
   page: 200,
   /** Labels one connection may be subscribed to. */

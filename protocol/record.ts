@@ -3,14 +3,34 @@
  * The signature covers workspace, header bytes and SHA-256(body), so a header still verifies after its body is gone.
  */
 import { z } from "zod";
-import { concat, fromBase64url, readU16, u16 } from "./bytes.ts";
+import { concat, fromBase64url, readU16, toBase64url, u16 } from "./bytes.ts";
 import { MeshError } from "./errors.ts";
 import { sha256, signatureInput } from "./hash.ts";
 import { strictJson } from "./json.ts";
 import { LIMITS } from "./limits.ts";
-import { chainHead, count, id, label, recordId } from "./schema.ts";
+import { chainHead, count, hash, id, label, recordId } from "./schema.ts";
 
 export const SIGNATURE_BYTES = 64;
+
+/** What a record that replaces the value of a cell says beyond an append. A cell is label, key and, if own, its sender. */
+export const put = z.strictObject({
+  /** HMAC of the cell's name. */
+  key: id,
+  /** Rises with each value of the cell; receivers refuse a lower one. */
+  version: z.int().min(1),
+  /** Hash of the record that it replaces; null: the cell is free, never set, deleted or expired when this is committed. */
+  expect: hash.nullable(),
+  /** A cell of the sender's own, which nobody else can write. */
+  own: z.boolean(),
+  /** Milliseconds after its commit, on the broker's clock, at which the value is nothing again. */
+  ttl: z
+    .int()
+    .min(1)
+    .max(366 * 86_400_000)
+    .nullable(),
+  /** A put of nothing: the value is deleted. */
+  tombstone: z.boolean(),
+});
 
 export const header = z.strictObject({
   id: recordId,
@@ -19,8 +39,8 @@ export const header = z.strictObject({
   /** The device that signed. */
   dev: id,
   to: label,
-  /** This device's running number of appends on this label, from 1. */
-  n: z.int().min(1),
+  /** This device's running number of appends on this label, from 1; 0 for a put. */
+  n: count,
   /** Epoch of the workspace key in force when it was sealed. */
   epoch: count,
   /** The sender's chain head; for a chain entry the entry before it. Null in a genesis. */
@@ -29,8 +49,10 @@ export const header = z.strictObject({
   alg: z.enum(["label", "pair", "none"]),
   /** Which key: seed numbers "sender.receiver" for a pair, else empty. */
   kid: z.string().regex(/^([0-9]{1,9}\.[0-9]{1,9})?$/),
+  put: put.optional(),
 });
 
+export type Put = z.infer<typeof put>;
 export type Header = z.infer<typeof header>;
 
 /** A decoded record; `bytes` is what came over the wire and what is kept. */
@@ -70,13 +92,26 @@ export function decodeRecord(bytes: Uint8Array): SealedRecord {
     );
   }
   const headerBytes = bytes.subarray(2, bodyStart - SIGNATURE_BYTES);
+  const decoded = headerJson.decode(headerBytes);
+  if ((decoded.n === 0) !== (decoded.put !== undefined)) {
+    throw new MeshError(
+      "bad_record",
+      "An append has a number, a put has none.",
+      "Update claudemesh on both sides.",
+    );
+  }
   return {
-    header: headerJson.decode(headerBytes),
+    header: decoded,
     headerBytes,
     signature: bytes.subarray(bodyStart - SIGNATURE_BYTES, bodyStart),
     body: bytes.subarray(bodyStart),
     bytes,
   };
+}
+
+/** The name of exactly this record: what a chain entry and a compare-and-set refer to. */
+export function recordHash(bytes: Uint8Array): string {
+  return toBase64url(sha256(bytes));
 }
 
 /** What a record's signature covers. */

@@ -37,7 +37,9 @@ const MIGRATIONS: readonly Migration[] = [
         position INTEGER NOT NULL
       ) STRICT;
       CREATE TABLE sessions (
-        name TEXT PRIMARY KEY, id TEXT NOT NULL, cwd TEXT NOT NULL, seen_at INTEGER NOT NULL
+        name TEXT PRIMARY KEY, id TEXT NOT NULL, cwd TEXT NOT NULL, seen_at INTEGER NOT NULL,
+        -- Set for a name that its session gave up for another.
+        forwards TEXT
       ) STRICT;
     `,
   },

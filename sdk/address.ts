@@ -2,6 +2,7 @@
 import { MeshError } from "#protocol/errors.ts";
 import { EVERYONE } from "#protocol/ids.ts";
 import { didYouMean } from "#protocol/nearest.ts";
+import { forwardedName, sessionById, sessionNames } from "./features/session.ts";
 import { memberNames, topicLabel, topicNames } from "./names.ts";
 import type { Peer } from "./peer.ts";
 import type { Workspace } from "./workspace.ts";
@@ -29,25 +30,28 @@ export function resolveAddress(peer: Peer, workspace: Workspace, text: string): 
   }
   const name = who === "me" ? "me" : (names.get(member) ?? who);
   if (session === "") return { label: member, to: name, toSession: null, topic: null };
-  if (session !== "*" && !sessionNames(peer, workspace, member).has(session)) {
-    const known = [...sessionNames(peer, workspace, member)].map((one) => `${name}/${one}`);
+  if (session === "*") return { label: member, to: `${name}/*`, toSession: "*", topic: null };
+  const known = namesOf(peer, workspace, member);
+  if (!known.has(session)) {
+    const nearest = [...known].map((one) => `${name}/${one}`);
     throw unknown(
       `${name} has no session "${session}".`,
-      didYouMean(text, known, `Write to \`${name}\`, or see \`claudemesh peers\`.`),
+      didYouMean(text, nearest, `Write to \`${name}\`, or see \`claudemesh peers\`.`),
     );
   }
-  return { label: member, to: `${name}/${session}`, toSession: session, topic: null };
+  const current = forwardedName(workspace, member, session);
+  return { label: member, to: `${name}/${current}`, toSession: current, topic: null };
 }
 
 /** By the client's own session id, ours or a colleague's. @throws MeshError unknown_address */
 export function resolveSession(peer: Peer, workspace: Workspace, id: string): Address {
   const own = peer.sessions().find((session) => session.id === id);
   if (own) return { label: workspace.me, to: `me/${own.name}`, toSession: own.name, topic: null };
-  for (const { member, face } of workspace.presence.present()) {
-    const session = face.sessions.find((one) => one.id === id);
-    const name = memberNames(workspace).get(member);
-    if (session)
-      return { label: member, to: `${name}/${session.name}`, toSession: session.name, topic: null };
+  const found = sessionById(workspace, id);
+  if (found) {
+    const { member, name } = found;
+    const to = `${memberNames(workspace).get(member)}/${name}`;
+    return { label: member, to, toSession: name, topic: null };
   }
   throw unknown(`No session here has the id ${id}.`, "See `claudemesh peers --json`.");
 }
@@ -67,11 +71,10 @@ function activeNames(workspace: Workspace, names: ReadonlyMap<string, string>): 
   return [...names].filter(([id]) => members?.get(id)?.active).map(([, name]) => name);
 }
 
-/** Names that hold now and those that were seen before: a message waits while nobody holds the name. */
-function sessionNames(peer: Peer, workspace: Workspace, member: string): Set<string> {
-  const seen = workspace.replica.db.sql("SELECT name FROM sessions_seen WHERE member = ?").all(member);
+/** The claimed names; of my own also those that no broker has placed yet. */
+export function namesOf(peer: Peer, workspace: Workspace, member: string): Set<string> {
   const own = member === workspace.me ? peer.knownSessionNames() : [];
-  return new Set([...seen.map((row) => String(row.name)), ...own]);
+  return new Set([...sessionNames(workspace, member), ...own]);
 }
 
 function unknown(message: string, hint: string): MeshError {

@@ -1,13 +1,7 @@
 /** This replica's membership chain: loaded, extended only by entries that hold, and proposed to. */
 import { fromBase64url, toBase64url } from "#protocol/bytes.ts";
 import { admit } from "#protocol/chain/admit.ts";
-import {
-  type ChainEntry,
-  encodeEntry,
-  entryHash,
-  joinProofInput,
-  workspaceId,
-} from "#protocol/chain/entries.ts";
+import { type ChainEntry, encodeEntry, joinProofInput, workspaceId } from "#protocol/chain/entries.ts";
 import { type ChainState, currentEpoch } from "#protocol/chain/state.ts";
 import { inviteSeed } from "#protocol/derive.ts";
 import { MeshError } from "#protocol/errors.ts";
@@ -16,6 +10,7 @@ import {
   decodeRecord,
   encodeHeader,
   encodeRecord,
+  recordHash,
   recordSignatureInput,
   type SealedRecord,
 } from "#protocol/record.ts";
@@ -30,50 +25,52 @@ export type ChainView = {
   state: ChainState | null;
   /** Entry hashes by height. */
   hashes: readonly string[];
-  /** Entries made here that the broker hasn't taken in yet, oldest first: those of a workspace founded offline. */
-  pending: readonly Uint8Array[];
 };
 
+/**
+ * `known`: all entries that this replica has. `placed`: those of them that the broker's log has too, as far as it is
+ * applied here; records are judged by it. What is known beyond it was made while there was no broker, or the log was
+ * restored from a backup that lacks it.
+ */
+export type Chain = { known: ChainView; placed: ChainView };
+
 /** @throws MeshError chain_invalid when the own database was changed */
-export async function loadChain(ports: PeerPorts, replica: Replica, workspace: string): Promise<ChainView> {
-  let state: ChainState | null = null;
-  const hashes: string[] = [];
-  const pending: Uint8Array[] = [];
+export async function loadChain(ports: PeerPorts, replica: Replica, workspace: string): Promise<Chain> {
+  let known: ChainView = { state: null, hashes: [] };
+  let placed = known;
   for (const { height, seq, bytes } of replica.chain()) {
-    state = await admit(ports.curves, workspace, state, decodeRecord(bytes), seq ?? height + 1);
-    hashes.push(entryHash(bytes));
-    if (seq === null) pending.push(bytes);
+    const state = await admit(ports.curves, workspace, known.state, decodeRecord(bytes), seq ?? height + 1);
+    known = { state, hashes: [...known.hashes, recordHash(bytes)] };
+    if (seq !== null) placed = known;
   }
-  return { state, hashes, pending };
+  return { known, placed };
 }
 
 /**
- * The view after the entry at `sequence`. An entry made here comes back as the echo of a pending one.
+ * The view after the entry at `sequence`. What is known here already must come back as it was.
  * @throws MeshError chain_…, bad_signature, … for an entry that no honest broker would have
  */
 export async function extend(
   ports: PeerPorts,
   workspace: string,
   view: ChainView,
+  known: ChainView,
   record: SealedRecord,
   sequence: number,
 ): Promise<{ view: ChainView; height: number }> {
-  const hash = entryHash(record.bytes);
-  const known = view.hashes.indexOf(hash);
-  const firstPending = view.hashes.length - view.pending.length;
-  if (known >= 0) {
-    const isEcho = known === firstPending;
-    return { view: isEcho ? { ...view, pending: view.pending.slice(1) } : view, height: known };
-  }
-  if (view.pending.length > 0) {
+  const hash = recordHash(record.bytes);
+  const again = view.hashes.indexOf(hash);
+  if (again >= 0) return { view, height: again };
+  const ours = known.hashes[view.hashes.length];
+  if (ours !== undefined && ours !== hash) {
     throw new MeshError(
       "chain_forked",
-      "The broker holds another beginning of this workspace.",
+      "The broker shows another membership chain than it did before.",
       "Don't trust this broker.",
     );
   }
   const state = await admit(ports.curves, workspace, view.state, record, sequence);
-  return { view: { state, hashes: [...view.hashes, hash], pending: [] }, height: state.head.height };
+  return { view: { state, hashes: [...view.hashes, hash] }, height: state.head.height };
 }
 
 /** Signs an entry onto the head of `state`. */

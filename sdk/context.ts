@@ -7,28 +7,36 @@ import type { HelloAck } from "#protocol/frames.ts";
 import { createRecordIds } from "#protocol/ids.ts";
 import type { SealedRecord } from "#protocol/record.ts";
 import type { MeshEvent } from "#protocol/registry.ts";
+import type { Told } from "#protocol/signal.ts";
 import { type Account, type SealingPair, sealingPair } from "./account.ts";
-import { type ChainView, loadChain } from "./chain.ts";
+import { outdone } from "./cells.ts";
+import { type Chain, type ChainView, loadChain } from "./chain.ts";
+import { type Condition, createCondition } from "./condition.ts";
 import type { Applied, Feature, Index } from "./feature.ts";
 import type { InviteSecret } from "./invite.ts";
 import { createKeyring, type Keyring } from "./keyring.ts";
 import type { PeerPorts } from "./ports.ts";
 import { openReplica, type RecordStatus, type Replica } from "./replica.ts";
 import { createSealer, type Sealer } from "./seal.ts";
-import { createSignal, type Signal } from "./signal.ts";
+import type { Teller } from "./signals.ts";
 
 /** What a workspace tells whoever listens, after it is durable. */
 export type Happening =
-  /** `isNew`: not said here before; false for the echo of an own record. */
-  | { type: "applied"; event: MeshEvent; record: Applied; isNew: boolean }
+  /** `isNew`: not shown before. `isEcho`: said here, and now in its place in the log. */
+  | { type: "applied"; event: MeshEvent; record: Applied; isNew: boolean; isEcho: boolean }
   | { type: "acked"; id: string }
   | { type: "chain"; before: ChainState | null; state: ChainState }
   | { type: "key" }
+  /** Sessions of this device came, went or changed. */
+  | { type: "sessions" }
+  | { type: "told"; told: Told; from: Teller }
   | { type: "link"; state: LinkState }
   | { type: "peer"; member: string; online: boolean; face: Face | null; changed: boolean };
 
 /** What the account keeps of a workspace. Null broker: it lives on this machine only. */
 export type Membering = { id: string; broker: string | null; invite: InviteSecret | null };
+
+export type PutOutcome = "placed" | "conflict";
 
 export type Context = {
   readonly ports: PeerPorts;
@@ -40,22 +48,30 @@ export type Context = {
   readonly sealer: Sealer;
   readonly sealing: SealingPair;
   readonly features: readonly Feature[];
-  readonly changed: Signal;
+  readonly changed: Condition;
   readonly newId: () => string;
 
-  view: ChainView;
+  chain: Chain;
   /** The newest hello_ack while the link is up, else null. */
   greeting: HelloAck | null;
   /** Set until the join is in the chain. */
   invite: InviteSecret | null;
+  /** Height of the chain that a colleague signed for: nothing is sealed before it is here too. */
+  claimedHeight: number;
   /** Why the workspace can't be used to the full: shown, and cleared when it passes. */
   trouble: MeshError | null;
   closed: boolean;
 
   tell(happening: Happening): void;
+  /** A put of one's own is in its place, or somebody else's came before it. */
+  settle(id: string, outcome: PutOutcome): void;
+  /** @throws MeshError conflict, timeout: the put stays in the outbox then */
+  settled(id: string, ms: number): Promise<void>;
   failed(error: unknown): void;
   /** @throws MeshError unknown_workspace before the genesis is here */
   index(): Index;
+  /** Whether the broker's log has every entry that is known here: before that nothing can be built on them. */
+  isPlaced(): boolean;
   /** `view`: the chain as of the record; today's without it. */
   open(record: SealedRecord, view?: ChainView): Promise<{ status: RecordStatus; event: MeshEvent | null }>;
 };
@@ -72,7 +88,9 @@ export async function createContext(
   const sealing = await sealingPair(ports, account, workspace);
   const keyring = createKeyring(ports, workspace, account.user, sealing);
   const sealer = createSealer(ports, account, workspace, keyring);
-  const changed = createSignal(ports.timers);
+  const changed = createCondition(ports.timers);
+
+  const awaited = new Map<string, PutOutcome | null>();
 
   const context: Context = {
     ports,
@@ -86,9 +104,10 @@ export async function createContext(
     features,
     changed,
     newId: createRecordIds(ports.clock, ports.random),
-    view: await loadChain(ports, replica, workspace),
+    chain: await loadChain(ports, replica, workspace),
     greeting: null,
     invite,
+    claimedHeight: 0,
     trouble: null,
     closed: false,
     tell(happening) {
@@ -100,9 +119,21 @@ export async function createContext(
       }
       changed.notify();
     },
+    settle(id, outcome) {
+      if (awaited.has(id)) awaited.set(id, outcome);
+      changed.notify();
+    },
+    async settled(id, ms) {
+      awaited.set(id, null);
+      const look = () => {
+        if (awaited.get(id) === "conflict") throw outdone();
+        return awaited.get(id) ?? null;
+      };
+      await changed.until(look, ms, "the broker to place a value").finally(() => awaited.delete(id));
+    },
     failed: (error) => ports.log.error({ workspace, error: String(error) }, "a workspace's work failed"),
     index() {
-      const { state } = context.view;
+      const { state } = context.chain.known;
       if (state) return { db: replica.db, me: account.user, chain: state };
       throw new MeshError(
         "unknown_workspace",
@@ -110,12 +141,13 @@ export async function createContext(
         "Wait for the join to finish.",
       );
     },
-    async open(record, { state } = context.view) {
+    isPlaced: () => context.chain.placed.hashes.length === context.chain.known.hashes.length,
+    async open(record, { state } = context.chain.known) {
       const opened = state && (await sealer.open(state, record));
       if (!opened) return { status: "sealed", event: null };
       return opened.known ? { status: "applied", event: opened.event } : { status: "unknown", event: null };
     },
   };
-  if (context.view.state) await keyring.learn(context.view.state);
+  if (context.chain.known.state) await keyring.learn(context.chain.known.state);
   return context;
 }

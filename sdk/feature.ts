@@ -1,9 +1,10 @@
 /** How a feature keeps its index of the records and answers its methods. */
 import type { ChainState } from "#protocol/chain/state.ts";
 import type { Database } from "#protocol/ports.ts";
+import type { Put } from "#protocol/record.ts";
 import type { Events, MeshEvent } from "#protocol/registry.ts";
 
-/** Where an event stands. Null sequence and time: said here, not yet given its place by the broker. */
+/** Where an event stands. Null sequence and time: said here, not yet given its place by the broker. `put`: of a put. */
 export type Applied = {
   id: string;
   from: string;
@@ -11,6 +12,7 @@ export type Applied = {
   label: string;
   seq: number | null;
   at: number | null;
+  put: Put | null;
 };
 
 /** What `apply` sees: the indexes, and who I am. It runs inside the transaction that takes the record in. */
@@ -22,7 +24,7 @@ export type Feature = {
   tables: string;
   /**
    * One entry a kind of event. The order of calls doesn't matter, and the same record may come twice: first without
-   * its sequence, then with it.
+   * its sequence, then with it. Of puts to one cell the highest version counts; one that is a tombstone takes it away.
    */
   apply: { [K in keyof Events]?: (index: Index, event: Events[K], record: Applied) => void };
 };

@@ -25,12 +25,12 @@ export async function foundWorkspace(ports: PeerPorts, account: Account): Promis
     const n = signed.length + 1;
     const bytes = await signEntry(ports, account, workspace, nextPlace(view, newId(), n), entry);
     signed.push(bytes);
-    const next = (await extend(ports, workspace, view, decodeRecord(bytes), n)).view;
+    const next = (await extend(ports, workspace, view, view, decodeRecord(bytes), n)).view;
     if (!next.state) throw new Error("an admitted entry gives a state");
     return { view: next, state: next.state };
   };
 
-  const genesis = await append({ state: null, hashes: [], pending: [] }, draft.entry(sealing));
+  const genesis = await append({ state: null, hashes: [] }, draft.entry(sealing));
   await append(genesis.view, await keyring.newEpoch(genesis.state));
 
   const replica = openReplica(ports.openDatabase, workspace);

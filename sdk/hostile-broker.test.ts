@@ -129,11 +129,7 @@ test("two different chains show as soon as their members talk", async () => {
     expiresAt: 1,
     uses: 1,
   };
-  const place = nextPlace(
-    { state: chain, hashes: [], pending: [] },
-    "01a00000-0000-7000-8000-000000000001",
-    99,
-  );
+  const place = nextPlace({ state: chain, hashes: [] }, "01a00000-0000-7000-8000-000000000001", 99);
   const other = await signEntry(
     alice.peer.ports,
     alice.peer.account,

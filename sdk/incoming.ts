@@ -1,11 +1,14 @@
 /** What comes in: verified and opened records into the replica, the indexes and the cursor, in one transaction each batch. */
 import type { ChainState } from "#protocol/chain/state.ts";
 import { MeshError } from "#protocol/errors.ts";
+import type { MeshEvent } from "#protocol/registry.ts";
 import { extend } from "./chain.ts";
 import type { Context } from "./context.ts";
 import { type Applied, applyEvent } from "./feature.ts";
 import { appliedFrom, retryWaiting } from "./indexes.ts";
 import type { Push } from "./link.ts";
+import { keepRecord } from "./records.ts";
+import type { Resume } from "./resume.ts";
 import { type Batch, createSync, type Taken } from "./sync.ts";
 
 export type Incoming = {
@@ -17,7 +20,11 @@ export type Incoming = {
   takeHistory(taken: readonly Taken[]): Promise<void>;
 };
 
+/** What was taken in and hasn't been told yet. */
+type Fresh = { event: MeshEvent; record: Applied; isNew: boolean; isEcho: boolean };
+
 export type IncomingOwner = {
+  resume: Resume;
   credit(records: number, bytes: number): void;
   /** The chain has moved on; keys are learned. */
   chainChanged(): void;
@@ -29,50 +36,73 @@ export type IncomingOwner = {
 
 export function createIncoming(context: Context, owner: IncomingOwner): Incoming {
   const { ports, workspace, me, replica, keyring, sealer, features } = context;
+  const { resume } = owner;
   /** How far this link's records are applied; as a member, that is the cursor. */
   let position = 0;
 
+  /** Inside the transaction: answers what is to be told of the record, if anything. */
+  const keep = (
+    chain: ChainState,
+    echoes: string[],
+    { seq, at, record, status, event }: Taken,
+  ): Fresh | null => {
+    const { id, from: sender } = record.header;
+    const keeping = keepRecord(replica.db, { seq, at, record, status });
+    const isEcho = sender === me && replica.dequeue(id);
+    if (isEcho) echoes.push(id);
+    resume.confirm(sender, id);
+    if (keeping === "known" || keeping === "outdated" || !event) return null;
+    const applied = appliedFrom(record, { seq, at });
+    applyEvent(features, { db: replica.db, me, chain }, event, applied);
+    // A put of one's own enters with its echo: until then somebody else may have won.
+    return { event, record: applied, isNew: keeping === "new" && (!isEcho || applied.put !== null), isEcho };
+  };
+
   const write = (batch: Batch) => {
-    const fresh: { event: Taken["event"] & {}; record: Applied; isNew: boolean }[] = [];
+    const fresh: Fresh[] = [];
+    const echoes: string[] = [];
+    const refused = [...batch.refused];
     const chain = batch.view.state;
     replica.db.transaction(() => {
-      for (const { seq, at, record, height, status, event } of batch.taken) {
-        if (height !== null) {
-          replica.putChain(height, seq, record.bytes);
-          continue;
+      for (const taken of batch.taken) {
+        const { seq, at, record, height } = taken;
+        if (height !== null) replica.putChain(height, seq, record.bytes);
+        if (height !== null || !chain) continue;
+        try {
+          const one = keep(chain, echoes, taken);
+          if (one) fresh.push(one);
+        } catch (error) {
+          if (!(error instanceof MeshError)) throw error;
+          refused.push({ seq, at, error });
         }
-        const { id, from: sender, to: label } = record.header;
-        if (!replica.putRecord({ seq, at, status, bytes: record.bytes, sender, id, label })) continue;
-        const isNew = !(sender === me && replica.dequeue(id));
-        if (!event || !chain) continue;
-        const applied = appliedFrom(record, { seq, at });
-        applyEvent(features, { db: replica.db, me, chain }, event, applied);
-        fresh.push({ event, record: applied, isNew });
       }
-      for (const { seq, at, error } of batch.refused) replica.refuse(seq, error.code, at);
+      for (const { seq, at, error } of refused) replica.refuse(seq, error.code, at);
       // Before the join only the chain was pushed: the cursor would pass over everything else.
-      if (batch.through > position && context.greeting?.standing === "member")
-        replica.setCursor(batch.through);
+      const isMoved = batch.through > position && context.greeting?.standing === "member";
+      if (isMoved && (resume.keepsCursor() || resume.isDue(batch.through))) replica.setCursor(batch.through);
     });
     position = Math.max(position, batch.through);
-    return fresh;
+    return { fresh, refused, echoes };
   };
 
   const commit = async (batch: Batch) => {
-    const before = context.view.state;
-    const isExtended = batch.view !== context.view;
-    const fresh = write(batch);
-    context.view = batch.view;
-    for (const { seq, error } of batch.refused)
+    const { known, placed } = context.chain;
+    const { fresh, refused, echoes } = write(batch);
+    const isLonger = batch.view.hashes.length >= known.hashes.length;
+    context.chain = { placed: batch.view, known: isLonger ? batch.view : known };
+    for (const { seq, error } of refused)
       ports.log.warn({ workspace, seq, code: error.code }, "a record was refused");
     for (const one of fresh) context.tell({ type: "applied", ...one });
-    if (isExtended && context.view.state) await afterChain(before, context.view.state);
+    for (const id of echoes) context.settle(id, "placed");
+    const { state } = context.chain.known;
+    if (batch.view !== placed && state) await afterChain(known.state, state);
+    if (resume.isDue(batch.through)) await resume.finish();
   };
 
   const afterChain = async (before: ChainState | null, state: ChainState) => {
     if (await keyring.learn(state)) {
       const opened = await retryWaiting(replica, features, context.index(), context.open);
-      for (const one of opened) context.tell({ type: "applied", ...one, isNew: true });
+      for (const one of opened) context.tell({ type: "applied", ...one, isNew: true, isEcho: false });
       context.tell({ type: "key" });
     }
     context.tell({ type: "chain", before, state });
@@ -81,9 +111,9 @@ export function createIncoming(context: Context, owner: IncomingOwner): Incoming
 
   const sync = createSync(
     {
-      view: () => context.view,
+      view: () => context.chain.placed,
       cursor: () => position,
-      extend: (view, record, seq) => extend(ports, workspace, view, record, seq),
+      extend: (view, record, seq) => extend(ports, workspace, view, context.chain.known, record, seq),
       async verify({ state, hashes }, record, seq) {
         if (!state)
           throw new MeshError(
@@ -119,6 +149,6 @@ export function createIncoming(context: Context, owner: IncomingOwner): Incoming
       sync.reset();
       position = context.greeting?.standing === "member" ? replica.cursor() : 0;
     },
-    takeHistory: (taken) => commit({ view: context.view, taken, refused: [], through: 0 }),
+    takeHistory: (taken) => commit({ view: context.chain.placed, taken, refused: [], through: 0 }),
   };
 }

@@ -12,15 +12,18 @@ export type Opener = (
 
 const PAGE = 500;
 
-export function appliedFrom(record: SealedRecord, place: { seq: number; at: number } | null): Applied {
-  const { id, from, dev, to } = record.header;
-  return { id, from, dev, label: to, seq: place?.seq ?? null, at: place?.at ?? null };
+export function appliedFrom(record: SealedRecord, { seq, at }: { seq: number | null; at: number }): Applied {
+  const { id, from, dev, to, put = null } = record.header;
+  return { id, from, dev, label: to, seq, at, put };
 }
 
-/** Makes the tables; true when they are new or another than before, so that a rebuild is due. */
-export function prepareIndexes(replica: Replica, features: readonly Feature[]): boolean {
+/** Makes the tables where they are new or another than before; a rebuild is due then. */
+export function prepareIndexes(replica: Replica, features: readonly Feature[]): void {
   const hash = toBase64url(sha256(utf8(features.map(({ tables }) => tables).join("\n"))));
-  if (replica.meta("indexes") === hash) return false;
+  if (replica.meta("indexes") !== hash) emptyIndexes(replica, features, hash);
+}
+
+function emptyIndexes(replica: Replica, features: readonly Feature[], hash: string): void {
   replica.db.transaction(() => {
     const known = (replica.meta("index-tables") ?? "").split(" ").filter((name) => name !== "");
     for (const name of known) replica.db.exec(`DROP TABLE IF EXISTS ${name}`);
@@ -29,7 +32,11 @@ export function prepareIndexes(replica: Replica, features: readonly Feature[]): 
     replica.setMeta("indexes-pending", "1");
     replica.setMeta("indexes", hash);
   });
-  return true;
+}
+
+/** Records went, or were given other places: the indexes begin anew. Joins the caller's transaction. */
+export function dropIndexes(replica: Replica, features: readonly Feature[]): void {
+  emptyIndexes(replica, features, replica.meta("indexes") ?? "");
 }
 
 /** Opens every applied record again, then what waits in the outbox. Safe to repeat after a crash in the middle. */
@@ -42,8 +49,8 @@ export async function rebuildIndexes(
 ) {
   await walk(replica, "applied", features, index, open);
   replica.db.transaction(() => {
-    for (const { id, label, event } of replica.outbox(0, Number.MAX_SAFE_INTEGER)) {
-      applyEvent(features, index, event, { ...me, id, label, seq: null, at: null });
+    for (const { id, label, event, put } of replica.outbox(0, Number.MAX_SAFE_INTEGER)) {
+      if (!put) applyEvent(features, index, event, { ...me, id, label, seq: null, at: null, put: null });
     }
     replica.setMeta("indexes-pending", "");
   });
@@ -84,7 +91,7 @@ async function walk(
     );
     replica.db.transaction(() => {
       for (const { stored, applied, status, event } of opened) {
-        if (status !== stored.status) replica.setStatus(stored.seq, status);
+        if (status !== stored.status) replica.setStatus(stored.position, status);
         if (!event) continue;
         applyEvent(features, index, event, applied);
         if (which === "waiting") taken.push({ event, record: applied });
@@ -92,6 +99,6 @@ async function walk(
     });
     const last = page.at(-1);
     if (!last) return taken;
-    after = last.seq;
+    after = last.position;
   }
 }

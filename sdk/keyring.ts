@@ -3,6 +3,7 @@ import { equalBytes, toBase64url } from "#protocol/bytes.ts";
 import type { EpochEntry } from "#protocol/chain/entries.ts";
 import { type ChainState, currentEpoch, type Epoch, holdsKey, type Member } from "#protocol/chain/state.ts";
 import {
+  cellKey,
   epochCommitment,
   epochWrapKey,
   labelContentKey,
@@ -26,6 +27,8 @@ export type Keyring = {
   pair(member: Pick<Member, "sealing">): Promise<Uint8Array>;
   /** The opaque id of a named label; null before the first key. */
   labelId(kind: "topic", name: string): string | null;
+  /** The opaque key of a named cell; null before the first key. */
+  cellKey(label: string, name: string): string | null;
   /** The entry that begins a new epoch, sealed to every full member; its key is remembered when it comes back. */
   newEpoch(chain: ChainState): Promise<EpochEntry>;
   /** The entry that seals the current epoch to `members`; null without its key. */
@@ -112,6 +115,10 @@ export function createKeyring(
     labelId(kind, name) {
       const first = keys.get(0);
       return first ? labelId(labelsKey(first), kind, name) : null;
+    },
+    cellKey(label, name) {
+      const first = keys.get(0);
+      return first ? cellKey(labelsKey(first), label, name) : null;
     },
     async newEpoch(chain) {
       const current = currentEpoch(chain);

@@ -12,6 +12,7 @@ import {
   type ErrorFrame,
   encodeFrame,
   encodeRecordFrame,
+  type Faces,
   type FromBroker,
   type FromDevice,
   type Hello,
@@ -33,12 +34,14 @@ export type Push = { seq: number; at: number; through: number; record: Uint8Arra
 
 /** What the workspace says of itself in a hello, and what it wants to hear. */
 export type LinkOwner = {
-  greeting(): Pick<Hello, "logId" | "cursor" | "labels"> & {
+  greeting(): Pick<Hello, "logId" | "cursor" | "last" | "labels"> & {
     invite: { code: string; seed: Uint8Array } | null;
   };
   greeted(ack: HelloAck): void;
   pushed(push: Push): void;
-  heard(frame: Extract<FromBroker, { type: "ack" | "heartbeat" | "presence" | "absent" }>): void;
+  heard(frame: Extract<FromBroker, { type: "ack" | "heartbeat" | "faces" | "signal" | "gone" }>): void;
+  /** A put of one's own is refused: this record holds its cell. */
+  outdone(conflict: { id: string; seq: number; at: number; live: boolean; record: Uint8Array }): void;
   refused(frame: ErrorFrame & { id: string }): void;
   changed(state: LinkState, why: MeshError | null): void;
 };
@@ -63,11 +66,13 @@ export type Link = {
     onItem: (item: Omit<Push, "through" | "size">) => void,
   ): Promise<{ more: boolean }>;
   /** @throws MeshError offline, not_allowed */
-  subscribe(labels: readonly string[]): Promise<{ head: number }>;
+  subscribe(labels: readonly string[]): Promise<{ head: number; floor: number }>;
+  /** Who is there, as it changed after a version; a page. @throws MeshError offline */
+  pull(after: number): Promise<Faces>;
 };
 
 type Request = {
-  resolve(frame: Extract<FromBroker, { type: "page" | "subscribed" }>): void;
+  resolve(frame: Extract<FromBroker, { type: "page" | "subscribed" | "faces" }>): void;
   reject(error: MeshError): void;
   onItem(item: Omit<Push, "through" | "size">): void;
 };
@@ -181,6 +186,7 @@ export function createLink(
       key: toBase64url(account.device.key),
       logId: greeting.logId,
       cursor: greeting.cursor,
+      last: greeting.last,
       labels: greeting.labels,
     };
     const input = helloInput(nonce, claims);
@@ -214,6 +220,7 @@ export function createLink(
     if (outer.type === "push") owner.pushed({ ...outer, record, size: data.length });
     else if (outer.type === "item")
       requests.get(outer.request)?.onItem({ seq: outer.seq, at: outer.at, record });
+    else if (outer.type === "current") owner.outdone({ ...outer, record });
   };
 
   const onFrame = (which: Socket, frame: FromBroker) => {
@@ -227,7 +234,7 @@ export function createLink(
         failures = 0;
         silenceMs = frame.heartbeatMs * SILENT_HEARTBEATS;
         owner.greeted(frame);
-        return become("online");
+        return which === socket ? become("online") : undefined;
       case "subscribed":
       case "page":
         requests.get(frame.request)?.resolve(frame);
@@ -235,6 +242,11 @@ export function createLink(
         return;
       case "error":
         return onError(which, frame);
+      case "faces":
+        if (frame.request === undefined) return owner.heard(frame);
+        requests.get(frame.request)?.resolve(frame);
+        requests.delete(frame.request);
+        return;
       default:
         return owner.heard(frame);
     }
@@ -253,7 +265,7 @@ export function createLink(
     }
   };
 
-  const request = <T extends "page" | "subscribed">(
+  const request = <T extends "page" | "subscribed" | "faces">(
     frame: (id: number) => FromDevice,
     type: T,
     onItem: Request["onItem"] = () => {},
@@ -325,11 +337,12 @@ export function createLink(
       return { more };
     },
     async subscribe(labels) {
-      const { head } = await request(
+      const { head, floor } = await request(
         (id) => ({ type: "subscribe", request: id, labels: [...labels] }),
         "subscribed",
       );
-      return { head };
+      return { head, floor };
     },
+    pull: (after) => request((id) => ({ type: "pull", request: id, after }), "faces"),
   };
 }

@@ -53,11 +53,11 @@ export function createMembership(
     context.replica.chain().filter(({ bytes }) => decodeRecord(bytes).header.dev === account.device.id)
       .length;
 
-  /** Whether the chain is known up to what the broker had when the link came up. */
+  /** Whether the chain is here up to what the broker had when the link came up. */
   const isCurrent = () => {
     const ack = context.greeting;
-    const height = context.view.state?.head.height ?? -1;
-    return ack !== null && height >= (ack.chain?.height ?? -1) ? ack : null;
+    const { placed } = context.chain;
+    return ack !== null && placed.hashes.length > (ack.chain?.height ?? -1) ? ack : null;
   };
 
   const transmit = (record: Uint8Array): Promise<void> => {
@@ -74,8 +74,8 @@ export function createMembership(
   ): Promise<ChainState> => {
     for (;;) {
       const left = () => Math.max(1, deadline - ports.clock.now());
-      await changed.until(isCurrent, left(), "the broker");
-      const view = context.view;
+      await changed.until(() => (isCurrent() && context.isPlaced() ? true : null), left(), "the broker");
+      const view = context.chain.known;
       if (!view.state)
         throw new MeshError("unknown_workspace", "The workspace has no beginning yet.", "Try again.");
       const entry = await draft(view.state);
@@ -90,7 +90,7 @@ export function createMembership(
         if (!isRace) throw error;
         // Made anew on the next head, and only if it still makes sense there.
         await changed.until(
-          () => (context.view === view && context.greeting ? null : true),
+          () => (context.chain.known === view && context.greeting ? null : true),
           left(),
           "the chain to move on",
         );
@@ -100,7 +100,7 @@ export function createMembership(
       if (entry.type === "leave") return view.state;
       const height = (place.head?.height ?? -1) + 1;
       return changed.until(
-        () => ((context.view.state?.head.height ?? -1) >= height ? context.view.state : null),
+        () => (context.chain.placed.hashes.length > height ? context.chain.placed.state : null),
         left(),
         "the entry to come back",
       );
@@ -115,7 +115,7 @@ export function createMembership(
   };
 
   const join = async (invite: InviteSecret) => {
-    requireHead(context.view, invite.head);
+    requireHead(context.chain.known, invite.head);
     await propose(async (chain) => {
       if (activeMember(chain, account.user)) return null;
       const known = chain.invites.get(invite.code);
@@ -134,15 +134,16 @@ export function createMembership(
     owner.renew();
   };
 
-  /** Entries of a workspace founded here go first, in their order. */
-  const sendPending = async (standing: HelloAck["standing"]) => {
-    const [first, ...rest] = context.view.pending;
+  /** What the broker's log lacks goes first, in its order: of a workspace founded here, or of a log that lost it. */
+  const sendMissing = async (standing: HelloAck["standing"]) => {
+    const missing = context.replica.chain().slice(context.chain.placed.hashes.length);
+    const [first] = missing;
     if (!first) return;
     if (standing === "founding") {
-      await transmit(first);
+      await transmit(first.bytes);
       owner.renew();
     } else {
-      for (const record of [first, ...rest]) await transmit(record);
+      for (const { bytes } of missing) await transmit(bytes);
     }
   };
 
@@ -162,13 +163,13 @@ export function createMembership(
 
   const reactOnce = async () => {
     const ack = isCurrent();
-    const view = context.view;
+    const { state } = context.chain.known;
     if (!ack) return;
-    if (view.pending.length > 0) return sendPending(ack.standing);
+    if (!context.isPlaced()) return sendMissing(ack.standing);
     const invite = context.invite;
     if (ack.standing === "joining" && invite) return join(invite);
-    if (invite && view.state && activeMember(view.state, account.user)) owner.joined(null);
-    if (ack.standing === "member" && view.state) await handOverKeys(view.state);
+    if (invite && state && activeMember(state, account.user)) owner.joined(null);
+    if (ack.standing === "member" && state) await handOverKeys(state);
   };
 
   const react = createWorker(reactOnce, (error) => {

@@ -1,12 +1,15 @@
 /** What goes out: said into the outbox, sealed when it is transmitted, settled by its echo or a refusal. */
-import { currentEpoch } from "#protocol/chain/state.ts";
+import { type ChainState, currentEpoch } from "#protocol/chain/state.ts";
 import { ERRORS, fromErrorShape, MeshError } from "#protocol/errors.ts";
 import type { ErrorFrame } from "#protocol/frames.ts";
+import { decodeRecord, recordHash } from "#protocol/record.ts";
 import type { MeshEvent } from "#protocol/registry.ts";
+import { createCells, outdone } from "./cells.ts";
 import type { Context } from "./context.ts";
 import { applyEvent } from "./feature.ts";
 import type { Membership } from "./membership.ts";
 import { createOutbox } from "./outbox.ts";
+import type { OutboxRow, PutOrder } from "./replica.ts";
 
 const EPOCH_LIMIT_MS = 30_000;
 const RETRY_MS = 1000;
@@ -14,6 +17,10 @@ const RETRY_MS = 1000;
 export type Outgoing = {
   /** Into the outbox and the own indexes, in one commit; `also` joins that commit. The same id again changes nothing. */
   say(label: string, event: MeshEvent, id?: string, also?: () => void): string;
+  /** Into the outbox: a value for a cell of the label. It enters the indexes once the broker has placed it. */
+  put(label: string, order: PutOrder, event: MeshEvent, id?: string): string;
+  /** The put `id` came too late: the broker shows what its cell holds. */
+  outdone(conflict: { id: string; live: boolean; record: Uint8Array }): void;
   pump(): void;
   linkUp(): void;
   linkDown(): void;
@@ -29,19 +36,22 @@ export type OutgoingOwner = {
 
 export function createOutgoing(context: Context, owner: OutgoingOwner): Outgoing {
   const { ports, workspace, account, me, replica, keyring, sealer, features } = context;
+  const cells = createCells(replica, keyring, me, ports.clock);
   /** Epochs of what is under way, so that a refusal tells which epoch is over. */
   const sealedUnder = new Map<string, number>();
   let endedEpoch = -1;
+  /** Puts as they were transmitted on this link. */
+  const underWay = new Map<string, Uint8Array>();
 
   /** Sealing needs a link as a member, a verified chain, a fresh epoch and its key. Sets in motion what is missing. */
   const ready = (): boolean => {
-    const { greeting, trouble, view } = context;
-    const epoch = view.state && currentEpoch(view.state);
-    if (greeting?.standing !== "member" || trouble || !view.state || !epoch || view.pending.length > 0)
-      return false;
-    const isVerified = view.state.head.height >= (greeting.chain?.height ?? 0);
+    const { greeting, trouble, chain } = context;
+    const { state } = chain.placed;
+    const epoch = state && currentEpoch(state);
+    if (greeting?.standing !== "member" || trouble || !state || !epoch || !context.isPlaced()) return false;
+    const isVerified = state.head.height >= Math.max(greeting.chain?.height ?? 0, context.claimedHeight);
     if (!isVerified || !keyring.workspaceKey(epoch.number)) return false;
-    if (view.state.stale) {
+    if (state.stale) {
       owner
         .propose(async (chain) => (chain.stale ? keyring.newEpoch(chain) : null), EPOCH_LIMIT_MS)
         .catch(context.failed);
@@ -50,10 +60,29 @@ export function createOutgoing(context: Context, owner: OutgoingOwner): Outgoing
     return epoch.number > endedEpoch;
   };
 
+  /** Sent again, it is the same record: what was sealed after it may expect exactly this one. */
+  const sealPut = async (state: ChainState, row: OutboxRow, order: PutOrder): Promise<Uint8Array> => {
+    const put = cells.putOf(row.label, order);
+    const record = underWay.get(row.id) ?? (await sealer.seal(state, { ...row, put }));
+    underWay.set(row.id, record);
+    cells.sealed(row.label, decodeRecord(record).header.put ?? put, recordHash(record));
+    return record;
+  };
+
+  /** A put takes no number, so nothing has to fill its place. */
+  const settlePut = (id: string, why: MeshError) => {
+    replica.dequeue(id);
+    underWay.delete(id);
+    outbox.acked(id);
+    ports.log.info({ workspace, id, code: why.code }, "a put was refused");
+    context.settle(id, "conflict");
+  };
+
   /** Refused for good: an empty record takes its number, so that receivers don't see one withheld. */
   const refuse = (id: string, why: MeshError) => {
     const row = replica.outboxRow(id);
     if (!row) return;
+    if (row.put) return settlePut(id, why);
     ports.log.warn({ workspace, id, code: why.code }, "a record was refused for good");
     const at = Math.floor(ports.clock.now());
     const receipt: MeshEvent = {
@@ -63,7 +92,15 @@ export function createOutgoing(context: Context, owner: OutgoingOwner): Outgoing
     replica.db.transaction(() => {
       if (row.event.kind === "void") replica.dequeue(id);
       else replica.replaceOutbox(id, context.newId(), { kind: "void" });
-      const record = { id, from: row.label, dev: account.device.id, label: me, seq: null, at: null };
+      const record = {
+        id,
+        from: row.label,
+        dev: account.device.id,
+        label: me,
+        seq: null,
+        at: null,
+        put: null,
+      };
       applyEvent(features, context.index(), receipt, record);
     });
     outbox.rewind();
@@ -75,11 +112,11 @@ export function createOutgoing(context: Context, owner: OutgoingOwner): Outgoing
     {
       ready,
       async seal(row) {
-        const { state } = context.view;
+        const { state } = context.chain.placed;
         if (!state)
           throw new MeshError("waiting_for_key", "The chain isn't here yet.", "It comes with the link.");
         sealedUnder.set(row.id, currentEpoch(state)?.number ?? 0);
-        return sealer.seal(state, row);
+        return row.put ? sealPut(state, row, row.put) : sealer.seal(state, { ...row, put: null });
       },
       transmit: owner.transmit,
       refuse: (row, why) => refuse(row.id, why),
@@ -94,20 +131,46 @@ export function createOutgoing(context: Context, owner: OutgoingOwner): Outgoing
   return {
     say(label, event, id = context.newId(), also = () => {}) {
       if (isKnown(id)) return id;
-      const record = { id, from: me, dev: account.device.id, label, seq: null, at: null };
+      const record = { id, from: me, dev: account.device.id, label, seq: null, at: null, put: null };
       replica.db.transaction(() => {
-        replica.enqueue(id, label, event, Math.floor(ports.clock.now()));
+        replica.enqueue(id, label, event, null, Math.floor(ports.clock.now()));
         applyEvent(features, context.index(), event, record);
         also();
       });
       outbox.pump();
       owner.wake();
-      context.tell({ type: "applied", event, record, isNew: true });
+      context.tell({ type: "applied", event, record, isNew: true, isEcho: false });
       return id;
+    },
+    put(label, order, event, id = context.newId()) {
+      if (isKnown(id)) return id;
+      replica.enqueue(id, label, event, order, Math.floor(ports.clock.now()));
+      outbox.pump();
+      owner.wake();
+      return id;
+    },
+    outdone({ id, live, record: bytes }) {
+      const row = replica.outboxRow(id);
+      const { header } = decodeRecord(bytes);
+      if (!row?.put || !header.put) return;
+      cells.learned(
+        row.label,
+        { ...header.put, own: row.put.own },
+        {
+          version: header.put.version,
+          hash: recordHash(bytes),
+          live,
+        },
+      );
+      underWay.delete(id);
+      if (row.put.expect === "any") outbox.rewind();
+      else settlePut(id, outdone());
     },
     pump: outbox.pump,
     linkUp() {
       sealedUnder.clear();
+      underWay.clear();
+      cells.forget();
       outbox.linkUp();
     },
     linkDown: outbox.linkDown,
@@ -118,9 +181,17 @@ export function createOutgoing(context: Context, owner: OutgoingOwner): Outgoing
     },
     refused(frame) {
       const error = fromErrorShape(frame);
+      const row = replica.outboxRow(frame.id);
+      if (row?.put?.expect === "any" && error.code === "conflict") {
+        // Nothing is there, though something was: it expired, or a restored log never had it.
+        underWay.delete(row.id);
+        cells.learned(row.label, cells.putOf(row.label, row.put), null);
+        return outbox.rewind();
+      }
       if (!ERRORS[error.code].retry) return refuse(frame.id, error);
       if (error.code === "stale_epoch") {
         endedEpoch = Math.max(endedEpoch, sealedUnder.get(frame.id) ?? -1);
+        underWay.clear();
         outbox.rewind();
       } else {
         ports.timers.after(frame.retryAfterMs ?? RETRY_MS, outbox.rewind);

@@ -25,11 +25,13 @@ export type Peer = {
   ports: PeerPorts;
   host: string;
   now(): number;
-  /** Sessions attached to this device. */
+  /** Sessions attached to this device, the last active first. */
   sessions(): readonly SessionFace[];
   setSessions(sessions: readonly SessionFace[]): void;
   /** Names of this device's sessions, past ones too. */
   knownSessionNames(): string[];
+  /** Names that this device's sessions had, each with the one that it forwards to. */
+  forwardedSessions(): readonly (SessionFace & { forwards: string })[];
   database: Database;
   opened(): readonly Opened[];
   /** All workspaces, or the one named. @throws MeshError unknown_workspace */
@@ -78,8 +80,13 @@ export async function createPeer(
     };
     if (membering.invite) joining.add(membering.id);
     // The workspace tells of itself once it is open, and by then `opened` is made.
-    const workspace = await openWorkspace(ports, account, membering, features, (happening) =>
-      hear(opened, happening),
+    const workspace = await openWorkspace(
+      ports,
+      account,
+      membering,
+      features,
+      (happening) => hear(opened, happening),
+      () => sessions,
     );
     const opened: Opened = { slug: String(row.slug), used: row.used === 1, workspace };
     workspaces.push(opened);
@@ -116,7 +123,6 @@ export async function createPeer(
 
   const begin = (opened: Opened) => {
     if (!started) return;
-    opened.workspace.presence.show({ sessions: [...sessions] });
     opened.workspace.start();
     hear(opened, { type: "key" });
   };
@@ -141,7 +147,10 @@ export async function createPeer(
     sessions: () => sessions,
     setSessions(next) {
       sessions = next;
-      for (const { workspace } of workspaces) workspace.presence.show({ sessions: [...next] });
+      for (const opened of workspaces) {
+        opened.workspace.presence.show();
+        hear(opened, { type: "sessions" });
+      }
     },
     knownSessionNames: () =>
       database
@@ -150,6 +159,20 @@ export async function createPeer(
         .map((row) => String(row.name)),
     opened: () => workspaces,
     readable: (selector) => (selector === undefined ? workspaces : [byName(selector)]),
+    forwardedSessions: () =>
+      database
+        .sql("SELECT name, id, cwd, forwards FROM sessions WHERE forwards IS NOT NULL")
+        .all()
+        .map((row) => ({
+          id: String(row.id),
+          name: String(row.name),
+          type: "other",
+          status: "idle",
+          summary: null,
+          cwd: null,
+          host: options.host,
+          forwards: String(row.forwards),
+        })),
     writable: (selector, resolves) =>
       selector === undefined ? choose(workspaces, resolves) : byName(selector),
 

@@ -1,14 +1,13 @@
 /** Who is there: my device's face to colleagues, theirs to me. Sealed and signed; the broker sees that, not what. */
 import { fromBase64url, fromUtf8, toBase64url, utf8 } from "#protocol/bytes.ts";
-import { type ChainState, currentEpoch } from "#protocol/chain/state.ts";
+import { currentEpoch } from "#protocol/chain/state.ts";
 import { presenceKey } from "#protocol/derive.ts";
+import { MeshError } from "#protocol/errors.ts";
 import { type Face, face as faceSchema } from "#protocol/features/member.ts";
-import { type Presence as PresenceFrame, presenceInput } from "#protocol/frames.ts";
+import { type Faces, type Presence as PresenceFrame, presenceInput } from "#protocol/frames.ts";
 import { LIMITS } from "#protocol/limits.ts";
 import { openBody, sealBody } from "#protocol/seal.ts";
-import type { Account } from "./account.ts";
-import type { Keyring } from "./keyring.ts";
-import type { PeerPorts } from "./ports.ts";
+import type { Context } from "./context.ts";
 
 /** Changes within this time are told together. */
 const MIN_INTERVAL_MS = 5000;
@@ -16,14 +15,15 @@ const MIN_INTERVAL_MS = 5000;
 export type Present = { member: string; dev: string; counter: number; face: Face };
 
 export type Presence = {
-  /** Shows this face from now on, as soon as link and key allow. */
-  show(face: Face): void;
+  /** My face has changed: shows it as soon as link, key and decency allow. */
+  show(): void;
   linkUp(): void;
   linkDown(): void;
   /** Says goodbye at once, so colleagues needn't wait for the lease. */
   leave(): Promise<void>;
-  heard(frame: PresenceFrame): Promise<void>;
-  absent(dev: string, lastSeen: number): void;
+  heard(frame: Faces): Promise<void>;
+  /** Where presence is only told when asked for: asks, if something has changed. */
+  refresh(): Promise<void>;
   /** A key or a member is new: what couldn't be shown or opened before is tried again. */
   retry(): void;
   /** The others' devices. */
@@ -32,72 +32,80 @@ export type Presence = {
 };
 
 export type PresenceOwner = {
-  chain(): ChainState | null;
+  /** My face as it is now, small enough to be shown. */
+  face(): Face;
   send(frame: PresenceFrame): void;
+  /** @throws MeshError offline */
+  pull(after: number): Promise<Faces>;
   changed(member: string, online: boolean, face: Face | null): void;
+  /** A colleague's device signed for a chain head. */
+  claimed(face: Face): void;
 };
 
-export function createPresence(
-  ports: PeerPorts,
-  account: Account,
-  workspace: string,
-  keyring: Keyring,
-  owner: PresenceOwner,
-): Presence {
+export function createPresence(context: Context, owner: PresenceOwner): Presence {
+  const { ports, account, workspace, keyring } = context;
   const devices = new Map<string, Present>();
   const lastSeen = new Map<string, number>();
   /** Faces that came before their key or their device's chain entry. */
   const early = new Map<string, PresenceFrame>();
-  let face: Face = { sessions: [] };
   let counter = 0;
   let isUp = false;
   let shownAt = Number.NEGATIVE_INFINITY;
-  /** On this link; false as long as the key is missing. */
-  let isShown = false;
+  /** What is shown on this link; null as long as nothing is. */
+  let shown: string | null = null;
   let cancelLater = () => {};
+  /** The broker's count of changes up to which all is known here. */
+  let version = 0;
+  let isBehind = false;
+  /** After a reconnect: those not told of again by the end of the first telling have gone. */
+  let unconfirmed: Set<string> | null = null;
 
   const isOnline = (member: string) => [...devices.values()].some((device) => device.member === member);
 
-  const send = async (sealed: (counter: number, epoch: number, key: Uint8Array) => Uint8Array) => {
-    const chain = owner.chain();
-    const epoch = chain && currentEpoch(chain);
+  const send = async (content: (counter: number, key: Uint8Array) => Uint8Array) => {
+    const { state } = context.chain.known;
+    const epoch = state && currentEpoch(state);
     const key = epoch && keyring.workspaceKey(epoch.number);
-    if (!isUp || !epoch || !key) return;
+    if (!isUp || !epoch || !key) return false;
     // Rises over restarts without being kept: seconds outrun the changes of a face.
     counter = Math.max(counter + 1, Math.floor(ports.clock.now() / 1000));
-    const body = sealed(counter, epoch.number, key);
     const claims = {
       member: account.user,
       dev: account.device.id,
       counter,
       epoch: epoch.number,
-      sealed: toBase64url(body),
+      sealed: toBase64url(content(counter, key)),
     };
     const signature = await ports.curves.sign(account.device.secret, presenceInput(workspace, claims));
-    isShown = true;
     owner.send({ type: "presence", ...claims, signature: toBase64url(signature) });
+    return true;
   };
 
-  const showNow = () => {
+  const showNow = async () => {
     cancelLater();
-    cancelLater = () => {};
+    if (!context.chain.known.state) return;
+    const json = JSON.stringify(owner.face());
+    if (json === shown) return;
     shownAt = ports.clock.now();
-    return send((count, _, key) => {
-      const fitting = { sessions: [...face.sessions] };
-      // A face has a size; the sessions that don't fit are still reachable, just not listed.
-      while (utf8(JSON.stringify(fitting)).length > LIMITS.presence - 100) fitting.sessions.pop();
-      return sealBody(
-        presenceKey(key, account.device.id, count),
-        utf8(JSON.stringify(fitting)),
-        ports.random,
-      );
-    });
+    const seal = (count: number, key: Uint8Array) =>
+      sealBody(presenceKey(key, account.device.id, count), utf8(json), ports.random);
+    if (await send(seal)) shown = json;
   };
 
   const report = (error: unknown) => ports.log.warn({ workspace, error: String(error) }, "presence failed");
 
-  const heard = async (frame: PresenceFrame) => {
-    const device = owner.chain()?.devices.get(frame.dev);
+  const show = () => {
+    if (!isUp) return;
+    const wait = shownAt + MIN_INTERVAL_MS - ports.clock.now();
+    cancelLater();
+    cancelLater = () => {};
+    if (wait <= 0) showNow().catch(report);
+    else cancelLater = ports.timers.after(wait, () => showNow().catch(report));
+  };
+
+  const appeared = async (frame: PresenceFrame) => {
+    if (frame.dev === account.device.id) return;
+    const device = context.chain.known.state?.devices.get(frame.dev);
     const key = keyring.workspaceKey(frame.epoch);
     if (!device || !key) {
       early.set(frame.dev, frame);
@@ -107,34 +115,55 @@ export function createPresence(
     const belongs = device.spans.some((span) => span.until === Number.POSITIVE_INFINITY);
     if (!belongs || device.member !== frame.member || (known && frame.counter <= known.counter)) return;
     const { type: _, signature, ...claims } = frame;
-    if (!(await ports.curves.verify(device.key, presenceInput(workspace, claims), fromBase64url(signature))))
-      return;
+    const input = presenceInput(workspace, claims);
+    if (!(await ports.curves.verify(device.key, input, fromBase64url(signature)))) return;
     const json = openBody(presenceKey(key, frame.dev, frame.counter), fromBase64url(frame.sealed));
-    const opened = faceSchema.parse(JSON.parse(fromUtf8(json)));
+    const face = faceSchema.parse(JSON.parse(fromUtf8(json)));
     const wasOnline = isOnline(frame.member);
-    devices.set(frame.dev, { member: frame.member, dev: frame.dev, counter: frame.counter, face: opened });
+    devices.set(frame.dev, { member: frame.member, dev: frame.dev, counter: frame.counter, face });
     lastSeen.set(frame.member, ports.clock.now());
-    owner.changed(frame.member, !wasOnline, opened);
+    owner.claimed(face);
+    owner.changed(frame.member, !wasOnline, face);
   };
 
-  const showSoon = () => {
-    const wait = shownAt + MIN_INTERVAL_MS - ports.clock.now();
-    if (wait <= 0) showNow().catch(report);
-    else {
-      cancelLater();
-      cancelLater = ports.timers.after(wait, () => showNow().catch(report));
+  const vanished = (dev: string, seenAt: number) => {
+    const known = devices.get(dev);
+    const member = known?.member ?? context.chain.known.state?.devices.get(dev)?.member;
+    early.delete(dev);
+    if (member) lastSeen.set(member, Math.max(lastSeen.get(member) ?? 0, seenAt));
+    if (!known) return;
+    devices.delete(dev);
+    if (!isOnline(known.member)) owner.changed(known.member, false, null);
+  };
+
+  /** One bad face is its sender's trouble, not the others'. */
+  const take = async (frame: Faces) => {
+    for (const { dev, lastSeen: seenAt } of frame.absent) vanished(dev, seenAt);
+    for (const face of frame.faces) {
+      unconfirmed?.delete(face.dev);
+      await appeared(face).catch(report);
     }
+    isBehind = frame.more;
+    if (frame.more) return;
+    version = frame.version;
+    for (const dev of unconfirmed ?? []) vanished(dev, ports.clock.now());
+    unconfirmed = null;
+  };
+
+  let taking: Promise<void> = Promise.resolve();
+  const heard = (frame: Faces) => {
+    taking = taking.then(() => take(frame)).catch(report);
+    return taking;
   };
 
   return {
-    show(next) {
-      if (JSON.stringify(next) === JSON.stringify(face)) return;
-      face = next;
-      if (isUp) showSoon();
-    },
+    show,
     linkUp() {
       isUp = true;
-      isShown = false;
+      shown = null;
+      version = 0;
+      isBehind = false;
+      unconfirmed = new Set(devices.keys());
       showNow().catch(report);
     },
     linkDown() {
@@ -145,21 +174,37 @@ export function createPresence(
       await send(() => new Uint8Array(0)).catch(report);
     },
     heard,
-    absent(dev, seenAt) {
-      const known = devices.get(dev);
-      early.delete(dev);
-      if (!known) return;
-      devices.delete(dev);
-      lastSeen.set(known.member, seenAt);
-      if (!isOnline(known.member)) owner.changed(known.member, false, null);
+    async refresh() {
+      try {
+        while (isUp && isBehind) {
+          const page = await owner.pull(version);
+          await heard(page);
+          version = page.version;
+        }
+      } catch (error) {
+        // What is known has to do while the broker is away.
+        if (!(error instanceof MeshError)) throw error;
+      }
     },
     retry() {
-      if (isUp && !isShown) showNow().catch(report);
+      if (isUp && shown === null) showNow().catch(report);
       const frames = [...early.values()];
       early.clear();
-      for (const frame of frames) heard(frame).catch(report);
+      for (const frame of frames) appeared(frame).catch(report);
     },
     present: () => [...devices.values()],
     lastSeen: (member) => lastSeen.get(member) ?? null,
   };
+}
+
+/** As many of them, the first first, as leave the face within its size. */
+export function fittingFace(face: Face, live: readonly string[]): Face {
+  const size = (sessions: string) => utf8(JSON.stringify({ ...face, sessions })).length;
+  const room = Math.max(0, LIMITS.presence - size(""));
+  let sessions = "";
+  for (const one of live) {
+    if (sessions.length + one.length > room) break;
+    sessions += one;
+  }
+  return { ...face, sessions };
 }

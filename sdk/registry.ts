@@ -3,13 +3,15 @@ import type { Handlers } from "#protocol/registry.ts";
 import { introduceMyself, member, peerHandlers } from "./features/member.ts";
 import { message, messageHandlers } from "./features/message.ts";
 import { createReceiptSender, receipt } from "./features/receipt.ts";
+import { bounceUnknown, giveToSession } from "./features/routing.ts";
+import { claimNames, session } from "./features/session.ts";
 import { topic, topicHandlers } from "./features/topic.ts";
 import { inviteHandlers, learnName, workspace, workspaceHandlers } from "./features/workspace.ts";
 import type { Abilities, Caller, Peer } from "./peer.ts";
 
 export const abilities: Abilities = {
-  features: [workspace, member, message, receipt, topic],
-  reactions: [learnName, introduceMyself, createReceiptSender],
+  features: [workspace, member, session, message, receipt, topic],
+  reactions: [learnName, introduceMyself, claimNames, giveToSession, bounceUnknown, createReceiptSender],
 };
 
 /** What a peer answers anywhere; a daemon adds what only a daemon does. */

@@ -8,12 +8,35 @@ import type { MeshEvent } from "#protocol/registry.ts";
 /** applied: in the indexes · sealed: no key for it yet · unknown: a kind of a later version. */
 export type RecordStatus = "applied" | "sealed" | "unknown";
 
-export type StoredRecord = { seq: number; at: number; status: RecordStatus; bytes: Uint8Array };
+/** `position`: in which order they came here. Null sequence: the broker's log lost it, or is another one now. */
+export type StoredRecord = {
+  position: number;
+  seq: number | null;
+  at: number;
+  status: RecordStatus;
+  bytes: Uint8Array;
+};
+
+/** A cell's value as it was taken in last; `expiresAt` in ms of the broker's clock, null: never. */
+export type StoredCell = { version: number; hash: string; expiresAt: number | null; tombstone: boolean };
+
+/** What is to be put where; `expect` any: replaces whatever is there. */
+export type PutOrder = {
+  /** Its name; or, of a record that is offered again, its key. */
+  cell: { name: string } | { key: string };
+  own: boolean;
+  ttlMs: number | null;
+  tombstone: boolean;
+  expect: "any" | "free" | { hash: string };
+};
+
 export type OutboxRow = {
   position: number;
   id: string;
   label: string;
+  /** 0 for a put. */
   n: number;
+  put: PutOrder | null;
   event: MeshEvent;
   createdAt: number;
 };
@@ -26,15 +49,21 @@ const MIGRATIONS: readonly Migration[] = [
       CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
       CREATE TABLE chain (height INTEGER PRIMARY KEY, seq INTEGER, bytes BLOB NOT NULL) STRICT;
       CREATE TABLE records (
-        seq INTEGER PRIMARY KEY, sender TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL,
-        label TEXT NOT NULL, status TEXT NOT NULL, bytes BLOB NOT NULL,
+        position INTEGER PRIMARY KEY, seq INTEGER UNIQUE, sender TEXT NOT NULL, dev TEXT NOT NULL, id TEXT NOT NULL,
+        at INTEGER NOT NULL, label TEXT NOT NULL, n INTEGER NOT NULL, status TEXT NOT NULL, bytes BLOB NOT NULL,
+        -- Of a put; null in an append.
+        key TEXT, owner TEXT, version INTEGER, hash TEXT, expires_at INTEGER, tombstone INTEGER,
         UNIQUE (sender, id)
       ) STRICT;
-      CREATE INDEX records_waiting ON records (seq) WHERE status <> 'applied';
+      CREATE INDEX records_waiting ON records (position) WHERE status <> 'applied';
       CREATE INDEX records_by_label ON records (label, seq);
+      CREATE INDEX records_by_number ON records (label, dev, n) WHERE n > 0;
+      CREATE UNIQUE INDEX records_by_cell ON records (label, key, owner) WHERE key IS NOT NULL;
+      -- Sequences that retention took away before this device had asked for them.
+      CREATE TABLE missed (after_seq INTEGER NOT NULL, floor INTEGER NOT NULL) STRICT;
       CREATE TABLE outbox (
         position INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, label TEXT NOT NULL,
-        n INTEGER NOT NULL, event TEXT NOT NULL, created_at INTEGER NOT NULL
+        n INTEGER NOT NULL, put TEXT, event TEXT NOT NULL, created_at INTEGER NOT NULL
       ) STRICT;
       CREATE TABLE counters (label TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT;
       CREATE TABLE labels (
@@ -46,9 +75,8 @@ const MIGRATIONS: readonly Migration[] = [
         id TEXT NOT NULL, member TEXT NOT NULL, state TEXT NOT NULL, at INTEGER NOT NULL, detail TEXT,
         sent INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (id, state)
       ) STRICT;
-      CREATE TABLE sessions_seen (
-        member TEXT NOT NULL, name TEXT NOT NULL, seen_at INTEGER NOT NULL, PRIMARY KEY (member, name)
-      ) STRICT;
+      -- Which of my sessions a message to me, or to a room that I am in, was given to.
+      CREATE TABLE routes (id TEXT PRIMARY KEY, session TEXT NOT NULL) STRICT;
       CREATE TABLE refusals (seq INTEGER PRIMARY KEY, code TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
     `,
   },
@@ -90,54 +118,49 @@ export function openReplica(
           seq: row.seq === null ? null : Number(row.seq),
           bytes: blob(row),
         })),
+    /** Another log: what had its place has it no more, until it comes again. */
+    displaceAll(): void {
+      db.exec("UPDATE records SET seq = NULL");
+      db.exec("UPDATE chain SET seq = NULL");
+    },
     putChain(height: number, seq: number | null, bytes: Uint8Array) {
       db.sql(
         "INSERT INTO chain (height, seq, bytes) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq",
       ).run(height, seq, bytes);
     },
 
-    /** False when the record is there already. */
-    putRecord(record: StoredRecord & { sender: string; id: string; label: string }): boolean {
-      const { seq, sender, id, at, label, status, bytes } = record;
-      return (
-        db
-          .sql(
-            `INSERT INTO records (seq, sender, id, at, label, status, bytes) VALUES (?, ?, ?, ?, ?, ?, ?)
-             ON CONFLICT DO NOTHING`,
-          )
-          .run(seq, sender, id, at, label, status, bytes).changes > 0
-      );
+    /** The newest record at or below the cursor, for the hello. */
+    lastPlaced: (): { seq: number; id: string } | null => {
+      const row = db
+        .sql("SELECT seq, id FROM records WHERE seq <= ? ORDER BY seq DESC LIMIT 1")
+        .get(Number(meta("cursor") ?? 0));
+      return row ? { seq: Number(row.seq), id: String(row.id) } : null;
     },
-    setStatus: (seq: number, status: RecordStatus) =>
-      db.sql("UPDATE records SET status = ? WHERE seq = ?").run(status, seq),
-    /** Records above `after` in order, a page at a time; `waiting` for those not applied yet. */
+    /** Records above `after` in the order of their coming, a page at a time; `waiting` for those not applied yet. */
     records: (after: number, limit: number, which: "applied" | "waiting"): StoredRecord[] =>
       db
         .sql(
-          `SELECT seq, at, status, bytes FROM records
-           WHERE seq > ? AND status ${which === "applied" ? "=" : "<>"} 'applied' ORDER BY seq LIMIT ?`,
+          `SELECT position, seq, at, status, bytes FROM records
+           WHERE position > ? AND status ${which === "applied" ? "=" : "<>"} 'applied' ORDER BY position LIMIT ?`,
         )
         .all(after, limit)
-        .map((row) => ({
-          seq: Number(row.seq),
-          at: Number(row.at),
-          status: toStatus(row.status),
-          bytes: blob(row),
-        })),
+        .map(storedRecord),
+    setStatus: (position: number, status: RecordStatus) =>
+      db.sql("UPDATE records SET status = ? WHERE position = ?").run(status, position),
 
-    /** Takes the next running number of the label with it. */
-    enqueue(id: string, label: string, event: MeshEvent, createdAt: number): void {
-      const next = db
-        .sql("INSERT INTO counters (label, n) VALUES (?, 1) ON CONFLICT DO UPDATE SET n = n + 1 RETURNING n")
-        .get(label);
-      db.sql("INSERT INTO outbox (id, label, n, event, created_at) VALUES (?, ?, ?, ?, ?)").run(
-        id,
-        label,
-        Number(next?.n),
-        JSON.stringify(event),
-        createdAt,
-      );
+    /** An append takes the next running number of its label with it. */
+    enqueue(id: string, label: string, event: MeshEvent, put: PutOrder | null, createdAt: number): void {
+      const next = put
+        ? { n: 0 }
+        : db
+            .sql(
+              "INSERT INTO counters (label, n) VALUES (?, 1) ON CONFLICT DO UPDATE SET n = n + 1 RETURNING n",
+            )
+            .get(label);
+      insertOutbox(db, { id, label, n: Number(next?.n), put, event, createdAt });
     },
+    /** A record of one's own again, under its old number: the broker's log has lost it. */
+    requeue: (row: Omit<OutboxRow, "position">) => insertOutbox(db, row),
     outbox: (after: number, limit: number): OutboxRow[] =>
       db
         .sql("SELECT * FROM outbox WHERE position > ? ORDER BY position LIMIT ?")
@@ -158,13 +181,38 @@ export function openReplica(
   };
 }
 
+function insertOutbox(
+  db: Database,
+  { id, label, n, put, event, createdAt }: Omit<OutboxRow, "position">,
+): void {
+  db.sql("INSERT OR IGNORE INTO outbox (id, label, n, put, event, created_at) VALUES (?, ?, ?, ?, ?, ?)").run(
+    id,
+    label,
+    n,
+    put && JSON.stringify(put),
+    JSON.stringify(event),
+    createdAt,
+  );
+}
+
+export function storedRecord(row: SqlRow): StoredRecord {
+  return {
+    position: Number(row.position),
+    seq: row.seq === null ? null : Number(row.seq),
+    at: Number(row.at),
+    status: toStatus(row.status),
+    bytes: blob(row),
+  };
+}
+
 function outboxRow(row: SqlRow): OutboxRow {
   return {
     position: Number(row.position),
     id: String(row.id),
     label: String(row.label),
     n: Number(row.n),
-    // Written by `enqueue` from a typed event.
+    // Both written by `insertOutbox` from typed values.
+    put: row.put === null ? null : (JSON.parse(String(row.put)) as PutOrder),
     event: JSON.parse(String(row.event)) as MeshEvent,
     createdAt: Number(row.created_at),
   };

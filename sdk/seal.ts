@@ -8,6 +8,7 @@ import {
   encodeHeader,
   encodeRecord,
   type Header,
+  type Put,
   recordSignatureInput,
   type SealedRecord,
 } from "#protocol/record.ts";
@@ -20,7 +21,7 @@ export type Sealer = {
   /** Seals under the current epoch and signs. @throws MeshError waiting_for_key, not_a_member */
   seal(
     chain: ChainState,
-    draft: { id: string; label: string; n: number; event: MeshEvent },
+    draft: { id: string; label: string; n: number; put: Put | null; event: MeshEvent },
   ): Promise<Uint8Array>;
   /** Signature and author, as of the sequence. @throws MeshError bad_signature, unknown_device, wrong_author, chain_… */
   verify(chain: ChainState, hashes: readonly string[], record: SealedRecord, sequence: number): Promise<void>;
@@ -47,7 +48,7 @@ export function createSealer(
   };
 
   return {
-    async seal(chain, { id, label, n, event }) {
+    async seal(chain, { id, label, n, put, event }) {
       const epoch = currentEpoch(chain);
       if (!epoch || !keyring.workspaceKey(epoch.number)) {
         throw new MeshError(
@@ -68,6 +69,7 @@ export function createSealer(
         head: chain.head,
         alg: receiver ? "pair" : "label",
         kid: receiver ? `${sender?.seed ?? 0}.${receiver.seed}` : "",
+        ...(put ? { put } : {}),
       };
       const key = await contentKeyOf(chain, header);
       if (!key)

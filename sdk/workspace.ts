@@ -2,8 +2,10 @@
 import { activeMember } from "#protocol/chain/state.ts";
 import { inviteSeed } from "#protocol/derive.ts";
 import { type ErrorCode, fromErrorShape, MeshError } from "#protocol/errors.ts";
+import type { SessionFace } from "#protocol/features/member.ts";
 import type { LinkState } from "#protocol/features/workspace.ts";
 import { CHAIN, EVERYONE } from "#protocol/ids.ts";
+import type { MeshEvent } from "#protocol/registry.ts";
 import type { Account } from "./account.ts";
 import { type Context, createContext, type Happening, type Membering } from "./context.ts";
 import type { Feature } from "./feature.ts";
@@ -15,6 +17,10 @@ import { createMembership } from "./membership.ts";
 import { createOutgoing } from "./outgoing.ts";
 import type { PeerPorts } from "./ports.ts";
 import { createPresence } from "./presence.ts";
+import type { PutOrder } from "./replica.ts";
+import { createResume } from "./resume.ts";
+import { answerTo, faceOf } from "./self.ts";
+import { createSignals } from "./signals.ts";
 
 export type Workspace = Awaited<ReturnType<typeof openWorkspace>>;
 
@@ -24,11 +30,12 @@ export async function openWorkspace(
   membering: Membering,
   features: readonly Feature[],
   listener: (happening: Happening) => void,
+  sessions: () => readonly SessionFace[],
 ) {
   const context = await createContext(ports, account, membering, features, listener);
   const { workspace, me, replica, keyring } = context;
   prepareIndexes(replica, features);
-  if (rebuildIsDue(replica) && context.view.state) {
+  if (rebuildIsDue(replica) && context.chain.known.state) {
     await rebuildIndexes(
       replica,
       features,
@@ -55,15 +62,31 @@ export async function openWorkspace(
     wake: () => link?.wake(),
     propose: membership.propose,
   });
-  const presence = createPresence(ports, account, workspace, keyring, {
-    chain: () => context.view.state,
+  const signals = createSignals(context, {
+    present: () => presence.present(),
     send: (frame) => link?.send(frame),
-    changed(member, isChange, face) {
-      rememberSessions(context, member, face?.sessions ?? []);
-      context.tell({ type: "peer", member, online: face !== null, face, changed: isChange });
+    told: (told, from) => context.tell({ type: "told", told, from }),
+    asked: answerTo(sessions),
+  });
+  const presence = createPresence(context, {
+    face: () => faceOf(context, signals.boot, sessions()),
+    send: (frame) => link?.send(frame),
+    pull: (after) => link?.pull(after) ?? Promise.reject(unknownThere()),
+    claimed({ head }) {
+      const { known } = context.chain;
+      const ours = known.hashes[head.height];
+      if (ours === undefined) context.claimedHeight = Math.max(context.claimedHeight, head.height);
+      else if (ours !== head.hash) context.trouble = forked();
     },
+    changed: (member, isChange, face) =>
+      context.tell({ type: "peer", member, online: face !== null, face, changed: isChange }),
+  });
+  const resume = createResume(context, () => {
+    membership.react();
+    outgoing.pump();
   });
   const incoming = createIncoming(context, {
+    resume,
     credit: (records, bytes) => link?.send({ type: "received", records, bytes }),
     chainChanged() {
       presence.retry();
@@ -81,20 +104,16 @@ export async function openWorkspace(
     greeting: () => ({
       logId: replica.logId(),
       cursor: replica.cursor(),
+      last: replica.lastPlaced(),
       labels: [CHAIN, EVERYONE, me, ...followed(context)],
       invite: context.invite && { code: context.invite.code, seed: inviteSeed(context.invite.secret) },
     }),
     greeted(ack) {
       context.greeting = ack;
       context.trouble = null;
-      if (replica.logId() !== ack.logId) {
-        replica.db.transaction(() => {
-          replica.setMeta("logId", ack.logId);
-          replica.setCursor(0);
-        });
-      }
+      resume.begin(ack);
       incoming.reset();
-      if (ack.standing === "founding" && context.view.pending.length === 0) context.trouble = unknownThere();
+      if (ack.standing === "founding" && !mayFound(context)) return link?.fail(unknownThere());
       if (ack.standing !== "member") return;
       outgoing.linkUp();
       presence.linkUp();
@@ -102,10 +121,12 @@ export async function openWorkspace(
     pushed: incoming.push,
     heard(frame) {
       if (frame.type === "heartbeat") incoming.heartbeat(frame.through);
-      else if (frame.type === "presence") presence.heard(frame).catch(context.failed);
-      else if (frame.type === "absent") presence.absent(frame.dev, frame.lastSeen);
+      else if (frame.type === "faces") presence.heard(frame);
+      else if (frame.type === "signal") signals.heard(frame);
+      else if (frame.type === "gone") signals.gone(frame.number);
       else if (!membership.acked(frame.id)) outgoing.acked(frame.id);
     },
+    outdone: outgoing.outdone,
     refused(frame) {
       if (!membership.refused(frame.id, fromErrorShape(frame))) outgoing.refused(frame);
     },
@@ -115,6 +136,7 @@ export async function openWorkspace(
         incoming.reset();
         outgoing.linkDown();
         presence.linkDown();
+        signals.linkDown();
         membership.linkDown();
         if (why && isLasting(why.code)) context.trouble = why;
         // A join that can't be: trying again changes nothing.
@@ -135,10 +157,11 @@ export async function openWorkspace(
     replica,
     keyring,
     presence,
+    signals,
     changed: context.changed,
     history: createHistory(replica, () => link, {
       async verify(record, seq) {
-        const { state, hashes } = context.view;
+        const { state, hashes } = context.chain.placed;
         if (!state)
           throw new MeshError(
             "unknown_workspace",
@@ -150,13 +173,21 @@ export async function openWorkspace(
       open: context.open,
       commit: incoming.takeHistory,
     }),
-    chain: () => context.view.state,
+    chain: () => context.chain.known.state,
     link: (): LinkState => link?.state() ?? "offline",
     trouble: () => context.trouble,
     isJoining: () => context.invite !== null,
-    isMember: () => context.view.state !== null && activeMember(context.view.state, me) !== undefined,
+    isMember: () => {
+      const { state } = context.chain.known;
+      return state !== null && activeMember(state, me) !== undefined;
+    },
     isClosed: () => context.closed,
     say: outgoing.say,
+    put: outgoing.put,
+    /** Puts, and waits until it has its place. @throws MeshError conflict, timeout: then it stays in the outbox */
+    async putAndWait(label: string, order: PutOrder, event: MeshEvent, ms: number): Promise<void> {
+      await context.settled(outgoing.put(label, order, event), ms);
+    },
     propose: membership.propose,
     start: () => link?.start(),
     async stop() {
@@ -185,23 +216,16 @@ export async function openWorkspace(
   };
 }
 
+/** Who made the genesis brings it to a broker that doesn't have it. */
+function mayFound({ chain, me }: Context): boolean {
+  return chain.known.state?.owner === me;
+}
+
 function followed({ replica }: Context): string[] {
   return replica.db
     .sql("SELECT label FROM labels WHERE joined = 1")
     .all()
     .map((row) => String(row.label));
-}
-
-/** A name seen once is an address for good: a message waits while nobody holds it. */
-function rememberSessions(
-  { replica, ports }: Context,
-  member: string,
-  sessions: readonly { name: string }[],
-): void {
-  const seen = replica.db.sql(
-    "INSERT INTO sessions_seen (member, name, seen_at) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seen_at = excluded.seen_at",
-  );
-  for (const { name } of sessions) seen.run(member, name, Math.floor(ports.clock.now()));
 }
 
 /** The link broke meanwhile: the next hello names the label, and the cursor says from where. */
@@ -217,6 +241,14 @@ function isLasting(code: ErrorCode): boolean {
     code === "not_a_member" ||
     code.startsWith("invite_") ||
     code.startsWith("chain_")
+  );
+}
+
+function forked(): MeshError {
+  return new MeshError(
+    "chain_forked",
+    "A colleague was shown another membership chain than we were.",
+    "Don't trust this broker.",
   );
 }
 

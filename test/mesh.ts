@@ -12,6 +12,7 @@ import { openSqlite } from "#adapters/sqlite.ts";
 import { openSqliteStore } from "#broker/adapters/sqlite-store.ts";
 import { createBroker } from "#broker/broker.ts";
 import { createBus } from "#broker/bus.ts";
+import { DEFAULT_RETENTION } from "#broker/ports.ts";
 import { toBase64url } from "#protocol/bytes.ts";
 import type { ErrorCode } from "#protocol/errors.ts";
 import type { Message } from "#protocol/features/message.ts";
@@ -66,7 +67,14 @@ export async function createMesh() {
   const store = openSqliteStore(join(folder, "broker.db"));
   const broker = createBroker(
     { ...world, store, bus: createBus(), fatal },
-    { origins: new Set([ORIGIN]), heartbeatMs: 200, helloMs: 5000, leaseMs: 5000 },
+    {
+      origins: new Set([ORIGIN]),
+      heartbeatMs: 200,
+      helloMs: 5000,
+      leaseMs: 5000,
+      presenceTickMs: 20,
+      retention: DEFAULT_RETENTION,
+    },
   );
   const members: Member[] = [];
   /** By name, so that a person who is started again is the same. */
@@ -230,6 +238,7 @@ export async function signedHello(
     key: toBase64url(device.key),
     logId: null,
     cursor: 0,
+    last: null,
     labels: [user],
     ...before,
   };

@@ -32,6 +32,6 @@ test("a commit that resolved is there after the process was killed", async () =>
   expect((await child.lines.next()).value).toBe("committed");
   await child.kill();
   const store = openSqliteStore(place);
-  expect(await store.workspace("w")).toEqual({ logId: "log", head: 1 });
+  expect(await store.workspace("w")).toEqual({ logId: "log", head: 1, floor: 0 });
   await store.close();
 });

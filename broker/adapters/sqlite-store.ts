@@ -3,13 +3,18 @@ import { openSqlite } from "#adapters/sqlite.ts";
 import { MeshError } from "#protocol/errors.ts";
 import { CHAIN } from "#protocol/ids.ts";
 import type { Database, Migration, SqlRow } from "#protocol/ports.ts";
-import type { Commit, LogRecord, Store } from "../store/store.ts";
+import type { Cell, Commit, LogRecord, Store } from "../store/store.ts";
+import { removeOld, removeRecords } from "./sqlite-retention.ts";
 
 const MIGRATIONS: readonly Migration[] = [
   {
     name: "0001-log",
     sql: `
-      CREATE TABLE workspaces (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, log_id TEXT NOT NULL) STRICT;
+      CREATE TABLE workspaces (
+        number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, log_id TEXT NOT NULL,
+        -- Kept here, since the newest record may be gone: a sequence is never given twice.
+        head INTEGER NOT NULL, floor INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0
+      ) STRICT;
       CREATE TABLE records (
         workspace INTEGER NOT NULL REFERENCES workspaces,
         seq INTEGER NOT NULL,
@@ -17,11 +22,21 @@ const MIGRATIONS: readonly Migration[] = [
         sender TEXT NOT NULL,
         id TEXT NOT NULL,
         label TEXT NOT NULL,
-        bytes BLOB NOT NULL
+        bytes BLOB NOT NULL,
+        -- Of a put; null in an append.
+        key TEXT, owner TEXT, version INTEGER, hash TEXT, expires_at INTEGER, tombstone INTEGER
       ) STRICT;
       CREATE UNIQUE INDEX records_by_seq ON records (workspace, seq);
       CREATE UNIQUE INDEX records_by_id ON records (workspace, sender, id);
       CREATE INDEX records_by_label ON records (workspace, label, seq);
+      CREATE UNIQUE INDEX records_by_cell ON records (workspace, label, key, owner) WHERE key IS NOT NULL;
+      CREATE INDEX records_dead ON records (at) WHERE tombstone = 1 OR expires_at IS NOT NULL;
+      -- Identities of records that were replaced or removed.
+      CREATE TABLE past_ids (
+        workspace INTEGER NOT NULL, sender TEXT NOT NULL, id TEXT NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL,
+        PRIMARY KEY (workspace, sender, id)
+      ) STRICT, WITHOUT ROWID;
+      CREATE INDEX past_ids_by_age ON past_ids (at);
       CREATE TABLE invites (code TEXT PRIMARY KEY, workspace INTEGER NOT NULL REFERENCES workspaces) STRICT;
     `,
   },
@@ -43,12 +58,8 @@ export function openSqliteStore(path: string): Store {
 
   return {
     async workspace(id) {
-      const row = database.sql("SELECT number, log_id FROM workspaces WHERE id = ?").get(id);
-      if (!row) return null;
-      const head = database
-        .sql("SELECT max(seq) AS head FROM records WHERE workspace = ?")
-        .get(Number(row.number));
-      return { logId: String(row.log_id), head: Number(head?.head ?? 0) };
+      const row = database.sql("SELECT log_id, head, floor FROM workspaces WHERE id = ?").get(id);
+      return row ? { logId: String(row.log_id), head: Number(row.head), floor: Number(row.floor) } : null;
     },
 
     async chain(workspace) {
@@ -59,11 +70,31 @@ export function openSqliteStore(path: string): Store {
     },
 
     async places(keys) {
-      const find = database.sql("SELECT seq, at FROM records WHERE workspace = ? AND sender = ? AND id = ?");
+      const find = database.sql(
+        `SELECT seq, at FROM records WHERE workspace = ?1 AND sender = ?2 AND id = ?3
+         UNION ALL SELECT seq, at FROM past_ids WHERE workspace = ?1 AND sender = ?2 AND id = ?3 LIMIT 1`,
+      );
       return keys.map(({ workspace, sender, id }) => {
         const row = find.get(numberOf(workspace), sender, id);
         return row ? { seq: Number(row.seq), at: Number(row.at) } : null;
       });
+    },
+
+    async cells(names) {
+      const find = database.sql(
+        "SELECT * FROM records WHERE workspace = ? AND label = ? AND key = ? AND owner = ? AND key IS NOT NULL",
+      );
+      return names.map(({ workspace, label, key, owner }) => {
+        const row = find.get(numberOf(workspace), label, key, owner);
+        return row ? cellOf(row) : null;
+      });
+    },
+
+    async idAt(workspace, seq) {
+      const row = database
+        .sql("SELECT id FROM records WHERE workspace = ? AND seq = ?")
+        .get(numberOf(workspace), seq);
+      return row ? String(row.id) : null;
     },
 
     async commit(commit) {
@@ -83,7 +114,7 @@ export function openSqliteStore(path: string): Store {
 
     async select(workspace, { after, labels, sender, maxRecords, maxBytes }) {
       const number = numberOf(workspace);
-      const head = database.sql("SELECT max(seq) AS head FROM records WHERE workspace = ?").get(number);
+      const head = database.sql("SELECT head FROM workspaces WHERE number = ?").get(number);
       const rows = database
         .sql(
           `SELECT seq, at, bytes FROM records
@@ -120,6 +151,10 @@ export function openSqliteStore(path: string): Store {
       return row ? String(row.id) : null;
     },
 
+    async retain(retention) {
+      return database.transaction(() => removeOld(database, retention));
+    },
+
     async close() {
       database.close();
     },
@@ -128,13 +163,31 @@ export function openSqliteStore(path: string): Store {
 
 function write(database: Database, numberOf: (workspace: string) => number, commit: Commit): void {
   for (const { id, logId } of commit.workspaces) {
-    database.sql("INSERT INTO workspaces (id, log_id) VALUES (?, ?)").run(id, logId);
+    database.sql("INSERT INTO workspaces (id, log_id, head) VALUES (?, ?, 0)").run(id, logId);
   }
   const insert = database.sql(
-    "INSERT INTO records (workspace, seq, at, sender, id, label, bytes) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    `INSERT INTO records (workspace, seq, at, sender, id, label, bytes, key, owner, version, hash, expires_at, tombstone)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
-  for (const { workspace, seq, at, sender, id, label, bytes } of commit.records) {
-    insert.run(numberOf(workspace), seq, at, sender, id, label, bytes);
+  const tips = new Map<number, { head: number; bytes: number }>();
+  for (const { workspace, seq, at, sender, id, label, bytes, cell } of commit.records) {
+    const number = numberOf(workspace);
+    if (cell)
+      removeRecords(database, "workspace = ? AND label = ? AND key = ? AND owner = ?", [
+        number,
+        label,
+        cell.key,
+        cell.owner,
+      ]);
+    const { key = null, owner = null, version = null, hash = null, expiresAt = null } = cell ?? {};
+    const tombstone = cell ? Number(cell.tombstone) : null;
+    insert.run(number, seq, at, sender, id, label, bytes, key, owner, version, hash, expiresAt, tombstone);
+    tips.set(number, { head: seq, bytes: (tips.get(number)?.bytes ?? 0) + bytes.length });
+  }
+  for (const [number, { head, bytes }] of tips) {
+    database
+      .sql("UPDATE workspaces SET head = ?, bytes = bytes + ? WHERE number = ?")
+      .run(head, bytes, number);
   }
   for (const { code, workspace } of commit.invites) {
     database.sql("INSERT INTO invites (code, workspace) VALUES (?, ?)").run(code, numberOf(workspace));
@@ -144,6 +197,16 @@ function write(database: Database, numberOf: (workspace: string) => number, comm
 function logRecord(row: SqlRow): LogRecord {
   if (!(row.bytes instanceof Uint8Array)) throw new Error("records.bytes is a blob by its schema");
   return { seq: Number(row.seq), at: Number(row.at), bytes: row.bytes };
+}
+
+function cellOf(row: SqlRow): Cell {
+  return {
+    ...logRecord(row),
+    version: Number(row.version),
+    hash: String(row.hash),
+    expiresAt: row.expires_at === null ? null : Number(row.expires_at),
+    tombstone: row.tombstone === 1,
+  };
 }
 
 function isFull(error: unknown): boolean {

@@ -8,6 +8,7 @@ import {
   type FromDevice,
   type Hello,
   newNonce,
+  type Signal,
 } from "#protocol/frames.ts";
 import { CHAIN, EVERYONE } from "#protocol/ids.ts";
 import { LIMITS } from "#protocol/limits.ts";
@@ -19,7 +20,7 @@ import type { Log, WorkspaceLog } from "../log/log.ts";
 import type { BrokerConfig, BrokerPorts } from "../ports.ts";
 import type { PresenceBook } from "../presence/presence.ts";
 import { createFeeder } from "./feeder.ts";
-import { judgeHello } from "./hello.ts";
+import { type Beginning, beginningOf, judgeHello } from "./hello.ts";
 import type { Occupant, Room } from "./room.ts";
 
 /** WebSocket close codes: 1008 for a refusal, 1000 else (RFC 6455 §7.4). */
@@ -64,7 +65,8 @@ export function serveConnection(floor: Floor, socket: Socket): void {
     const log = await floor.log.open(hello.workspace);
     try {
       const admitted = await judgeHello(ports, config, nonce, hello, log);
-      if (!closed) seat = takeSeat(floor, socket, log, admitted, hello, refuse);
+      const beginning = await beginningOf(ports, hello, log);
+      if (!closed) seat = takeSeat(floor, socket, log, admitted, hello.labels, beginning, refuse);
     } finally {
       if (!seat) floor.log.release(log);
     }
@@ -92,6 +94,10 @@ export function serveConnection(floor: Floor, socket: Socket): void {
     floor.log.append(seat.room.log, seat.author, record, (outcome) => {
       if (outcome.type === "stored") socket.send(encodeFrame({ type: "ack", id, ...outcome.place }));
       if (outcome.type === "refused") sendError(outcome.error, { id });
+      if (outcome.type === "conflict") {
+        const { cell, live } = outcome;
+        socket.send(encodeRecordFrame({ type: "current", id, seq: cell.seq, at: cell.at, live }, cell.bytes));
+      }
     });
   };
 
@@ -108,7 +114,7 @@ export function serveConnection(floor: Floor, socket: Socket): void {
       if (!seat) return;
       seat.occupant.feeder.stop();
       floor.leave(seat.room, seat.occupant);
-      floor.presence.disconnected(seat.room.log.id, seat.author.dev);
+      if (seat.author.standing === "member") floor.presence.disconnected(seat.room.log.id, seat.author.dev);
       floor.log.release(seat.room.log);
     },
   });
@@ -120,21 +126,23 @@ function takeSeat(
   socket: Socket,
   log: WorkspaceLog,
   admitted: Omit<Author, "halted">,
-  hello: Hello,
+  wanted: readonly string[],
+  { resume, cursor }: Beginning,
   refuse: (error: unknown) => void,
 ): Seat {
   const isMember = admitted.standing === "member";
-  const labels = new Set(isMember ? hello.labels : [CHAIN]);
+  const labels = new Set(isMember ? wanted : [CHAIN]);
   for (const label of labels) requireOwnLabel(log, admitted.member, label);
   const feeder = createFeeder(floor.ports.store, log, { member: admitted.member, labels }, socket, refuse);
   const occupant: Occupant = {
     member: admitted.member,
     dev: admitted.dev,
+    hearsOthers: isMember,
     labels,
     feeder,
     sendText: (text) => socket.send(text),
     expel: () => {
-      if (admitted.standing === "member") {
+      if (isMember) {
         refuse(
           new MeshError(
             "not_a_member",
@@ -145,20 +153,23 @@ function takeSeat(
       }
     },
   };
-  const isSameLog = hello.logId === log.logId && hello.cursor <= log.head;
   socket.send(
     encodeFrame({
       type: "hello_ack",
       standing: admitted.standing,
       logId: log.logId,
       head: log.head,
+      floor: log.floor,
+      resume,
       chain: log.chain?.head ?? null,
       heartbeatMs: floor.config.heartbeatMs,
     }),
   );
   const room = floor.enter(log, occupant);
-  feeder.start(isSameLog ? hello.cursor : 0);
-  if (isMember) for (const text of floor.presence.connected(log.id, admitted.dev)) socket.send(text);
+  feeder.start(cursor);
+  if (isMember) {
+    for (const frame of floor.presence.connected(log.id, admitted.dev)) socket.send(encodeFrame(frame));
+  }
   return { author: { ...admitted, halted: null }, room, occupant };
 }
 
@@ -177,6 +188,9 @@ async function answer(
     case "presence":
       requireMember(author);
       return floor.presence.update(room.log.id, author, frame);
+    case "signal":
+      return relaySignal(room, author, frame, socket);
+    case "pull":
     case "subscribe":
     case "read":
       break;
@@ -194,7 +208,12 @@ async function answer(
         );
       }
       room.subscribe(occupant, frame.labels);
-      return socket.send(encodeFrame({ type: "subscribed", request, head: room.log.head, floor: 0 }));
+      const { head, floor: lowest } = room.log;
+      return socket.send(encodeFrame({ type: "subscribed", request, head, floor: lowest }));
+    }
+    if (frame.type === "pull") {
+      const faces = floor.presence.pull(room.log.id, frame.after);
+      return socket.send(encodeFrame({ ...faces, request }));
     }
     requireOwnLabel(room.log, author.member, frame.label);
     const records = await floor.ports.store.history(room.log.id, frame.label, frame.before, frame.limit);
@@ -205,6 +224,17 @@ async function answer(
   } catch (error) {
     sendError(error, { request });
   }
+}
+
+/** @throws MeshError wrong_author, not_allowed */
+function relaySignal(room: Room, author: Author, frame: Signal, socket: Socket): void {
+  requireMember(author);
+  if (frame.member !== author.member || frame.dev !== author.dev) {
+    throw new MeshError("wrong_author", "The signal names another device.", "Send your own signals.");
+  }
+  if ("label" in frame.to) requireOwnLabel(room.log, author.member, frame.to.label);
+  if (room.signal(frame) || "label" in frame.to) return;
+  socket.send(encodeFrame({ type: "gone", dev: frame.to.dev, number: frame.number }));
 }
 
 function requireMember(author: Author): void {

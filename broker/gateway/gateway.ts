@@ -1,6 +1,6 @@
 /** Takes in WebSockets and keeps one room for each workspace that somebody is connected to. */
 import type { Socket } from "#protocol/ports.ts";
-import { createLog, type WorkspaceLog } from "../log/log.ts";
+import type { Log, WorkspaceLog } from "../log/log.ts";
 import type { BrokerConfig, BrokerPorts } from "../ports.ts";
 import { createPresenceBook } from "../presence/presence.ts";
 import { serveConnection } from "./connection.ts";
@@ -13,8 +13,7 @@ export type Gateway = {
   stop(): void;
 };
 
-export function createGateway(ports: BrokerPorts, config: BrokerConfig): Gateway {
-  const log = createLog(ports);
+export function createGateway(ports: BrokerPorts, config: BrokerConfig, log: Log): Gateway {
   const presence = createPresenceBook(ports, config);
   const rooms = new Map<string, { room: Room; close(): void }>();
   const sockets = new Set<Socket>();

@@ -2,13 +2,16 @@
 import { fromBase64url } from "#protocol/bytes.ts";
 import { idOf } from "#protocol/derive.ts";
 import { MeshError } from "#protocol/errors.ts";
-import { type Hello, helloInput } from "#protocol/frames.ts";
+import { type Hello, type HelloAck, helloInput } from "#protocol/frames.ts";
 import { PROTOCOL_VERSION } from "#protocol/version.ts";
 import type { Standing } from "../log/judge.ts";
 import type { WorkspaceLog } from "../log/log.ts";
 import type { BrokerConfig, BrokerPorts } from "../ports.ts";
 
 export type Admitted = { member: string; dev: string; standing: Standing };
+
+/** Where the pushes to a connection begin, and what that means for its replica. */
+export type Beginning = Pick<HelloAck, "resume"> & { cursor: number };
 
 /** @throws MeshError version_skew, wrong_author, bad_signature, not_a_member, invite_… */
 export async function judgeHello(
@@ -53,6 +56,23 @@ export async function judgeHello(
     throw new MeshError("not_a_member", "This device isn't in the workspace.", "Ask for an invite link.");
   await requireInvite(ports, log, invite, input);
   return { member, dev, standing: "joining" };
+}
+
+/**
+ * A cursor counts on the log that it belongs to. A log restored from a backup may bear the same id and go on with other
+ * records: then its head lies below the cursor, or another record stands where the device remembers one.
+ */
+export async function beginningOf(
+  { store }: BrokerPorts,
+  hello: Hello,
+  log: WorkspaceLog,
+): Promise<Beginning> {
+  const { logId, cursor, last } = hello;
+  const start = { resume: "start", cursor: 0 } as const;
+  if (logId !== log.logId || cursor > log.head) return start;
+  const found = last && (await store.idAt(log.id, last.seq));
+  if (found && found !== last.id) return start;
+  return cursor < log.floor ? { resume: "snapshot", cursor: 0 } : { resume: "cursor", cursor };
 }
 
 async function requireInvite(

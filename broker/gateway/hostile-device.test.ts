@@ -121,6 +121,7 @@ test("a joining device may send its join and nothing else", async () => {
     key: toBase64url(device.key),
     logId: null,
     cursor: 0,
+    last: null,
     labels: [],
   };
   const input = helloInput(String(nonce), claims);

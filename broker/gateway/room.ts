@@ -1,5 +1,5 @@
 /** The connections of one workspace, and who of them gets what. */
-import { encodeFrame, encodeRecordFrame, type Presence } from "#protocol/frames.ts";
+import { encodeFrame, encodeRecordFrame, type Faces, type Signal } from "#protocol/frames.ts";
 import type { Committed, News } from "../bus.ts";
 import type { WorkspaceLog } from "../log/log.ts";
 import type { Feeder } from "./feeder.ts";
@@ -7,6 +7,8 @@ import type { Feeder } from "./feeder.ts";
 export type Occupant = {
   member: string;
   dev: string;
+  /** False for who isn't in yet: it is told nothing of who is there. */
+  hearsOthers: boolean;
   labels: Set<string>;
   feeder: Feeder;
   sendText(text: string): void;
@@ -22,6 +24,8 @@ export type Room = {
   unsubscribe(occupant: Occupant, labels: readonly string[]): void;
   heartbeat(): void;
   hear(news: News): void;
+  /** Hands a signal on; false when nobody is there for it. */
+  signal(frame: Signal): boolean;
   size(): number;
 };
 
@@ -60,9 +64,9 @@ export function createRoom(log: WorkspaceLog): Room {
     }
   };
 
-  const tell = (frame: Presence | { type: "absent"; dev: string; lastSeen: number }) => {
+  const tell = (frame: Faces) => {
     const text = encodeFrame(frame);
-    for (const occupant of occupants) if (occupant.dev !== frame.dev) occupant.sendText(text);
+    for (const occupant of occupants) if (occupant.hearsOthers) occupant.sendText(text);
   };
 
   return {
@@ -93,9 +97,17 @@ export function createRoom(log: WorkspaceLog): Room {
       for (const occupant of occupants) occupant.feeder.heartbeat();
     },
     hear(news) {
-      if (news.type !== "committed") return tell(news.type === "presence" ? news.frame : news);
+      if (news.type === "faces") return tell(news.frame);
       deliver(news.records);
       if (news.records.some(({ header }) => header.to === "chain")) expelTheDeparted();
+    },
+    signal(frame) {
+      const { to, dev } = frame;
+      const among = "label" in to ? (byLabel.get(to.label) ?? []) : (byMember.get(to.member) ?? []);
+      const found = [...among].filter((one) => one.dev !== dev && ("label" in to || one.dev === to.dev));
+      const text = encodeFrame(frame);
+      for (const occupant of found) occupant.sendText(text);
+      return found.length > 0;
     },
     size: () => occupants.size,
   };

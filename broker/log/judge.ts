@@ -1,4 +1,4 @@
-/** Decides one record: stored at the next sequence, known already, refused, or dropped. Touches no storage. */
+/** Decides one record: stored at the next sequence or refused. Touches no storage. */
 import { admit } from "#protocol/chain/admit.ts";
 import { decodeEntry } from "#protocol/chain/entries.ts";
 import { authorAt, type ChainState, currentEpoch } from "#protocol/chain/state.ts";
@@ -6,7 +6,8 @@ import { MeshError } from "#protocol/errors.ts";
 import { CHAIN, recordIdTime } from "#protocol/ids.ts";
 import { LIMITS } from "#protocol/limits.ts";
 import type { Curves } from "#protocol/ports.ts";
-import type { SealedRecord } from "#protocol/record.ts";
+import type { Header, Put, SealedRecord } from "#protocol/record.ts";
+import type { Cell } from "../store/store.ts";
 
 /** What a connection may do: speak as a member, send its own join, or send the genesis of an unknown workspace. */
 export type Standing = "member" | "joining" | "founding";
@@ -22,16 +23,17 @@ export type Author = {
 /** A workspace's log as it will be once the batch under judgement is committed. */
 export type Tip = { workspace: string; head: number; chain: ChainState | null };
 
-/** @throws MeshError with the reason for a refusal. Answers the tip after the record. */
+/** `cell`: what a put would replace. Answers the tip after the record. @throws MeshError with the reason for a refusal */
 export async function judge(
   curves: Curves,
   tip: Tip,
   author: Author,
   record: SealedRecord,
+  cell: Cell | null,
   now: number,
 ): Promise<Tip> {
   const { header } = record;
-  if (header.from !== author.member || header.dev !== author.dev) {
+  if (!maySend(author, record)) {
     throw new MeshError(
       "wrong_author",
       "The record names another author than this connection's.",
@@ -49,7 +51,8 @@ export async function judge(
   if (header.to === CHAIN) {
     requireStanding(author, record);
     const chain = await admit(curves, tip.workspace, tip.chain, record, seq);
-    requireUnexpired(tip.chain, record, now);
+    // Who comes in now comes by an invite that holds now; a member may bring back a join that was taken in before.
+    if (author.standing === "joining") requireUnexpired(tip.chain, record, now);
     return { ...tip, head: seq, chain };
   }
   if (author.standing !== "member" || !tip.chain) {
@@ -65,7 +68,38 @@ export async function judge(
       "Seal the record anew under the current epoch.",
     );
   }
+  if (header.put) {
+    requireOwnCell(tip.chain, header);
+    requireExpected(header.put, cell, now);
+  }
   return { ...tip, head: seq };
+}
+
+/** Its own records; as a member also others' chain entries, which prove themselves: so a log that lost some is made whole. */
+function maySend(author: Author, { header }: SealedRecord): boolean {
+  if (header.from === author.member && header.dev === author.dev) return true;
+  return header.to === CHAIN && author.standing === "member";
+}
+
+/** What lies under another member's label is theirs to read: only cells of the sender's own may be there. */
+function requireOwnCell(chain: ChainState, { put, to, from }: Header): void {
+  if (put?.own || to === from || !chain.members.has(to)) return;
+  throw new MeshError(
+    "not_allowed",
+    "Another member's label has no shared values.",
+    "Put it under your own.",
+  );
+}
+
+/** @throws MeshError conflict: every put is a compare-and-set, judged on this clock */
+function requireExpected(put: Put, cell: Cell | null, now: number): void {
+  const live = cell && isLive(cell, now) ? cell.hash : null;
+  if (put.expect === live && put.version > (cell?.version ?? 0)) return;
+  throw new MeshError("conflict", "The value has changed meanwhile.", "Look at it again.");
+}
+
+export function isLive({ tombstone, expiresAt }: Cell, now: number): boolean {
+  return !tombstone && (expiresAt === null || expiresAt > now);
 }
 
 function requireStanding(author: Author, record: SealedRecord): void {

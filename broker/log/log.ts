@@ -9,11 +9,11 @@ import { decodeEntry } from "#protocol/chain/entries.ts";
 import type { ChainState } from "#protocol/chain/state.ts";
 import { ERRORS, MeshError } from "#protocol/errors.ts";
 import { CHAIN } from "#protocol/ids.ts";
-import { decodeRecord, type SealedRecord } from "#protocol/record.ts";
+import { decodeRecord, type Header, recordHash, type SealedRecord } from "#protocol/record.ts";
 import type { Committed } from "../bus.ts";
 import type { BrokerPorts } from "../ports.ts";
-import type { Commit, NewRecord, Place } from "../store/store.ts";
-import { type Author, judge, type Tip } from "./judge.ts";
+import type { Cell, CellName, CellValue, Commit, NewRecord, Place } from "../store/store.ts";
+import { type Author, isLive, judge, type Tip } from "./judge.ts";
 
 const MAX_BATCH_RECORDS = 50;
 const MAX_BATCH_BYTES = 512 * 1024;
@@ -23,14 +23,18 @@ export type WorkspaceLog = {
   readonly id: string;
   readonly logId: string;
   head: number;
+  /** Appends up to here are gone. */
+  floor: number;
   chain: ChainState | null;
-  /** Appends not settled yet. */
+  /** Records not settled yet. */
   pending: number;
 };
 
 export type Outcome =
   | { type: "stored"; place: Place }
   | { type: "refused"; error: MeshError }
+  /** A put refused because of this value; `live`: it hasn't expired and is no tombstone. */
+  | { type: "conflict"; cell: Cell; live: boolean }
   | { type: "dropped" };
 
 type Waiting = { log: WorkspaceLog; author: Author; record: SealedRecord; settle(outcome: Outcome): void };
@@ -40,6 +44,8 @@ export type Log = {
   open(workspace: string): Promise<WorkspaceLog>;
   /** `settle` is called once, after the commit and before anybody hears the news of it. */
   append(log: WorkspaceLog, author: Author, record: SealedRecord, settle: (outcome: Outcome) => void): void;
+  /** Retention has taken appends away. */
+  raiseFloor(workspace: string, floor: number): Promise<void>;
   /** Once for each `open`. A workspace that nobody founded is forgotten with its last holder. */
   release(log: WorkspaceLog): void;
 };
@@ -93,6 +99,10 @@ export function createLog(ports: BrokerPorts): Log {
       running = true;
       ports.timers.soon(run);
     },
+    async raiseFloor(workspace, floor) {
+      const log = await logs.get(workspace)?.opening;
+      if (log) log.floor = floor;
+    },
     release(log) {
       const entry = logs.get(log.id);
       if (entry && --entry.holders === 0 && log.head === 0 && log.pending === 0) logs.delete(log.id);
@@ -102,12 +112,12 @@ export function createLog(ports: BrokerPorts): Log {
 
 async function load(ports: BrokerPorts, id: string): Promise<WorkspaceLog> {
   const known = await ports.store.workspace(id);
-  if (!known) return { id, logId: toBase64url(ports.random(16)), head: 0, chain: null, pending: 0 };
+  if (!known) return { id, logId: toBase64url(ports.random(16)), head: 0, floor: 0, chain: null, pending: 0 };
   let chain: ChainState | null = null;
   for (const { seq, bytes } of await ports.store.chain(id)) {
     chain = await admit(ports.curves, id, chain, decodeRecord(bytes), seq);
   }
-  return { id, logId: known.logId, head: known.head, chain, pending: 0 };
+  return { id, ...known, chain, pending: 0 };
 }
 
 function takeBatch(queue: Waiting[]): Waiting[] {
@@ -125,6 +135,7 @@ async function commitBatch(ports: BrokerPorts, batch: readonly Waiting[], at: nu
   const places = await ports.store.places(
     batch.map(({ log, record }) => ({ workspace: log.id, sender: record.header.from, id: record.header.id })),
   );
+  const cells = await cellsOf(ports, batch);
   const fresh = new Map<WorkspaceLog, { tip: Tip; records: Committed[] }>();
   const firstPlaces = new Map<string, Place>();
   const codes = new Set<string>();
@@ -144,16 +155,19 @@ async function commitBatch(ports: BrokerPorts, batch: readonly Waiting[], at: nu
           tip: { workspace: log.id, head: log.head, chain: log.chain },
           records: [],
         };
-        const tip = await judge(ports.curves, before.tip, author, record, at);
+        const name = cellName(log, record);
+        const cell = (name && cells.get(textOf(name))) ?? null;
+        const tip = await judge(ports.curves, before.tip, author, record, cell, at);
         await claimCode(ports, codes, record);
         const place = { seq: tip.head, at };
+        if (name) cells.set(textOf(name), { ...place, bytes, ...cellValue(record, at) });
         before.records.push({ ...place, header, bytes });
         fresh.set(log, { tip, records: before.records });
         firstPlaces.set(identity, place);
         outcomes.push(settled(author, record, { type: "stored", place }));
       } catch (error) {
         if (!(error instanceof MeshError)) throw error;
-        outcomes.push(settled(author, record, { type: "refused", error }));
+        outcomes.push(settled(author, record, refusal(error, cells, cellName(log, record), at)));
       }
     }
   }
@@ -174,6 +188,43 @@ async function commitBatch(ports: BrokerPorts, batch: readonly Waiting[], at: nu
   for (const [log, { tip }] of fresh) Object.assign(log, { head: tip.head, chain: tip.chain });
   for (const [i, { settle }] of batch.entries()) settle(outcomes[i] ?? { type: "dropped" });
   for (const [log, { records }] of fresh) ports.bus.publish(log.id, { type: "committed", records });
+}
+
+/** What the batch's puts would replace, by cell; moved on as they are judged. */
+async function cellsOf({ store }: BrokerPorts, batch: readonly Waiting[]): Promise<Map<string, Cell>> {
+  const names = batch.map(({ log, record }) => cellName(log, record)).filter((name) => name !== null);
+  const cells = new Map<string, Cell>();
+  if (names.length === 0) return cells;
+  const found = await store.cells(names);
+  for (const [i, name] of names.entries()) {
+    const cell = found[i];
+    if (cell) cells.set(textOf(name), cell);
+  }
+  return cells;
+}
+
+function cellName({ id: workspace }: WorkspaceLog, { header }: SealedRecord): CellName | null {
+  const { put, to: label, from } = header;
+  return put ? { workspace, label, key: put.key, owner: put.own ? from : "" } : null;
+}
+
+function textOf({ workspace, label, key, owner }: CellName): string {
+  return `${workspace}/${label}/${key}/${owner}`;
+}
+
+function cellValue({ header, bytes }: { header: Header; bytes: Uint8Array }, at: number): CellValue {
+  const { version = 0, ttl = null, tombstone = false } = header.put ?? {};
+  return { version, hash: recordHash(bytes), expiresAt: ttl === null ? null : at + ttl, tombstone };
+}
+
+function refusal(
+  error: MeshError,
+  cells: ReadonlyMap<string, Cell>,
+  name: CellName | null,
+  now: number,
+): Outcome {
+  const cell = name && error.code === "conflict" ? cells.get(textOf(name)) : undefined;
+  return cell ? { type: "conflict", cell, live: isLive(cell, now) } : { type: "refused", error };
 }
 
 /** Chain entries stand outside of a connection's order: a new epoch must get past the record that waits for it. */
@@ -211,7 +262,11 @@ function commitOf(fresh: ReadonlyMap<WorkspaceLog, { records: readonly Committed
   const invites: { code: string; workspace: string }[] = [];
   for (const [{ id: workspace, logId }, { records: committed }] of fresh) {
     for (const { seq, at, header, bytes } of committed) {
-      records.push({ workspace, seq, at, sender: header.from, id: header.id, label: header.to, bytes });
+      const { from: sender, id, to: label, put } = header;
+      const cell = put
+        ? { key: put.key, owner: put.own ? sender : "", ...cellValue({ header, bytes }, at) }
+        : null;
+      records.push({ workspace, seq, at, sender, id, label, bytes, cell });
       if (seq === 1) workspaces.push({ id: workspace, logId });
       const code = inviteCodeOf(header.to, decodeRecord(bytes).body);
       if (code) invites.push({ code, workspace });

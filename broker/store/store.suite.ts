@@ -13,6 +13,7 @@ export function record(seq: number, changes: Partial<NewRecord> = {}): NewRecord
     id: `id-${seq}`,
     label: "*",
     bytes: BYTES,
+    cell: null,
     ...changes,
   };
 }
@@ -37,7 +38,7 @@ export function storeSuite(
       await store.commit(founding(record(2)));
       await store.close();
       const again = await open(place);
-      expect(await again.workspace("w")).toEqual({ logId: "log", head: 2 });
+      expect(await again.workspace("w")).toEqual({ logId: "log", head: 2, floor: 0 });
       expect((await again.chain("w")).map(({ seq }) => seq)).toEqual([1]);
       const places = await again.places([
         { workspace: "w", sender: "alice", id: "id-2" },

@@ -6,15 +6,37 @@
 /** A record as the log keeps it. `at` is the broker's time of the commit, in ms. */
 export type LogRecord = { seq: number; at: number; bytes: Uint8Array };
 
+/** Which value a put replaces: `owner` is the sender of an own cell, else "". */
+export type CellName = { workspace: string; label: string; key: string; owner: string };
+
+/** What a put leaves in its cell. `expiresAt` in ms of the broker's clock; null: never. */
+export type CellValue = { version: number; hash: string; expiresAt: number | null; tombstone: boolean };
+
+export type Cell = LogRecord & CellValue;
+
 export type NewRecord = LogRecord & {
   workspace: string;
-  /** (sender, id) is a record's identity: unique for ever within a workspace. */
+  /** (sender, id) is a record's identity, remembered beyond the record's own life. */
   sender: string;
   id: string;
   label: string;
+  /** Set for a put: it takes the place of the record in its cell. */
+  cell: (Pick<CellName, "key" | "owner"> & CellValue) | null;
 };
 
 export type Place = { seq: number; at: number };
+
+/** What retention takes away; times in ms of the broker's clock. Chain entries and live values stay. */
+export type Retention = {
+  /** Appends committed before this. */
+  appendsBefore: number;
+  /** Tombstones and expired values from before this. */
+  deadBefore: number;
+  /** Identities of records that are gone, from before this. */
+  idsBefore: number;
+  /** The oldest appends of a workspace whose records take more bytes than this. */
+  quotaBytes: number;
+};
 
 export type Commit = {
   /** Workspaces whose genesis is in `records`. */
@@ -36,12 +58,16 @@ export type Selection = {
 };
 
 export type Store = {
-  /** Null for an unknown workspace. `head` is the newest sequence. */
-  workspace(id: string): Promise<{ logId: string; head: number } | null>;
+  /** Null for an unknown workspace. `head` is the newest sequence, whether its record is still there or not. */
+  workspace(id: string): Promise<{ logId: string; head: number; floor: number } | null>;
   /** The membership chain, oldest first. */
   chain(workspace: string): Promise<LogRecord[]>;
-  /** Where these records already stand; null for those that aren't known. */
+  /** Where these records stand or stood; null for those that aren't known. */
   places(keys: readonly { workspace: string; sender: string; id: string }[]): Promise<(Place | null)[]>;
+  /** What these cells hold, tombstones and expired values too. */
+  cells(names: readonly CellName[]): Promise<(Cell | null)[]>;
+  /** Id of the record at this sequence; null where none is any more. */
+  idAt(workspace: string, seq: number): Promise<string | null>;
   /** All or nothing, durable when it resolves. @throws MeshError storage_full; anything else is fatal */
   commit(commit: Commit): Promise<void>;
   /** In order of sequence. `through`: nothing selected at or below it is missing. */
@@ -49,5 +75,7 @@ export type Store = {
   /** A label's records below `before`, newest first. */
   history(workspace: string, label: string, before: number, limit: number): Promise<LogRecord[]>;
   inviteWorkspace(code: string): Promise<string | null>;
+  /** Takes a bounded bite: asked again while it says `more`. `floors`: those that rose, by workspace. */
+  retain(retention: Retention): Promise<{ floors: ReadonlyMap<string, number>; more: boolean }>;
   close(): Promise<void>;
 };

@@ -5,8 +5,9 @@ import { decodeRecord } from "#protocol/record.ts";
 import { found, signEntry } from "#test/chain-builder.ts";
 import { codeOfAsync } from "#test/code-of.ts";
 import { fixedBytes, type Person, person } from "#test/person.ts";
+import { recordHash } from "../record.ts";
 import { admit } from "./admit.ts";
-import { decodeEntry, entryHash } from "./entries.ts";
+import { decodeEntry } from "./entries.ts";
 import { activeMember, awaitingKey, currentEpoch } from "./state.ts";
 
 let alice: Person;
@@ -38,7 +39,7 @@ describe("a chain grows", () => {
   test("by one height an entry, its head the hash of the entry's bytes", async () => {
     const chain = await team();
     expect(chain.steps.map((step) => step.state.head)).toEqual(
-      chain.steps.map((step, height) => ({ height, hash: entryHash(step.bytes) })),
+      chain.steps.map((step, height) => ({ height, hash: recordHash(step.bytes) })),
     );
   });
 

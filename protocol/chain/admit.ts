@@ -8,13 +8,12 @@ import { idOf } from "../derive.ts";
 import { type ErrorCode, MeshError } from "../errors.ts";
 import { CHAIN } from "../ids.ts";
 import type { Curves } from "../ports.ts";
-import { recordSignatureInput, type SealedRecord } from "../record.ts";
+import { recordHash, recordSignatureInput, type SealedRecord } from "../record.ts";
 import {
   type ChainEntry,
   certificateInput,
   decodeEntry,
   type EpochEntry,
-  entryHash,
   joinProofInput,
   workspaceId,
 } from "./entries.ts";
@@ -46,7 +45,7 @@ export async function admit(
   sequence: number,
 ): Promise<ChainState> {
   const { header } = record;
-  if (header.to !== CHAIN || header.alg !== "none") throw invalid("it is not a chain entry");
+  if (header.to !== CHAIN || header.alg !== "none" || header.put) throw invalid("it is not a chain entry");
   const entry = decodeEntry(record.body);
   const at: Case = { curves, workspace, record, sequence };
   if (!state) {
@@ -62,7 +61,7 @@ export async function admit(
   }
   if (header.epoch !== (currentEpoch(state)?.number ?? 0)) throw invalid("it names another epoch");
   const next = await admitNext(at, state, entry);
-  return { ...next, head: { height: state.head.height + 1, hash: entryHash(record.bytes) } };
+  return { ...next, head: { height: state.head.height + 1, hash: recordHash(record.bytes) } };
 }
 
 function admitNext(at: Case, state: ChainState, entry: ChainEntry): Promise<ChainState> {
@@ -100,7 +99,7 @@ async function admitGenesis(at: Case, entry: Entry<"genesis">): Promise<ChainSta
   };
   return {
     workspace: at.workspace,
-    head: { height: 0, hash: entryHash(bytes) },
+    head: { height: 0, hash: recordHash(bytes) },
     owner: owner.id,
     members: new Map([[owner.id, owner]]),
     devices: new Map([[device.id, device]]),

@@ -3,9 +3,9 @@
  * entry before, so an entry's place and its author need no field of their own.
  */
 import { z } from "zod";
-import { fromBase64url, toBase64url, utf8 } from "../bytes.ts";
+import { fromBase64url, utf8 } from "../bytes.ts";
 import { idOf } from "../derive.ts";
-import { sha256, signatureInput } from "../hash.ts";
+import { signatureInput } from "../hash.ts";
 import { strictJson } from "../json.ts";
 import { bytes, count, id, inviteCode, role, time } from "../schema.ts";
 
@@ -74,10 +74,6 @@ export const decodeEntry = json.decode;
 export function workspaceId(genesis: Pick<Genesis, "nonce" | "root" | "created">): string {
   const { nonce, root, created } = genesis;
   return idOf(signatureInput("workspace", fromBase64url(nonce), fromBase64url(root), utf8(String(created))));
-}
-
-export function entryHash(recordBytes: Uint8Array): string {
-  return toBase64url(sha256(recordBytes));
 }
 
 /** What a root key signs to certify one of its devices. */

@@ -1,13 +1,9 @@
 /** Members and their sessions: what `peers` shows. Names travel sealed, in `member.profile`. */
 import { z } from "zod";
 import { isoTime, methods, workspace } from "../method.ts";
-import { id, name, role } from "../schema.ts";
+import { chainHead, count, id, label, name, role } from "../schema.ts";
 
-export const events = {
-  "member.profile": z.object({ kind: z.literal("member.profile"), name }),
-};
-
-/** A session's face, as presence carries it to colleagues. */
+/** A session as its daemon knows it. */
 export const sessionFace = z.object({
   id: z.string().max(100),
   /** Its name in addresses: `alice/NAME`. */
@@ -19,8 +15,36 @@ export const sessionFace = z.object({
   host: z.string().max(100),
 });
 
-/** What a device says of itself while it is online; sealed under the epoch's key. */
-export const face = z.object({ sessions: z.array(sessionFace) });
+export const events = {
+  "member.profile": z.object({ kind: z.literal("member.profile"), name }),
+  /**
+   * A put of the sender's own, a cell for each name: this device holds the address. It outlives the session, so that a
+   * message can wait for it; while the session lives, its device's face says so. `forwards`: it goes by that name now.
+   */
+  "session.claim": z.object({
+    kind: z.literal("session.claim"),
+    name: sessionFace.shape.name,
+    dev: id,
+    session: sessionFace.omit({ name: true, status: true }),
+    forwards: sessionFace.shape.name.nullable(),
+  }),
+};
+
+export const questions = {
+  /** The sessions of a device, whole: its face has room for their status alone. */
+  "member.sessions": z.object({ kind: z.literal("member.sessions") }),
+};
+
+/** What a device says of itself while it is online; sealed under the epoch's key, at most 1 KiB. */
+export const face = z.object({
+  /** Drawn when it started; signals to it name it. */
+  boot: id,
+  head: chainHead,
+  /** Its running numbers on shared labels, as the broker has committed them up to the sequence `through`. */
+  counters: z.object({ through: count, n: z.record(label, count) }),
+  /** A session that is there in 5 characters: the first 4 of its claim's key, and `i`dle, `w`orking or `d`nd. */
+  sessions: z.string().regex(/^([A-Za-z0-9_-]{4}[iwd])*$/),
+});
 
 export const peerSession = z.object({
   id: z.string(),

@@ -1,6 +1,6 @@
 /** Messages: from a member, or a session of theirs, to a member, a session, a topic or everyone. */
 import { z } from "zod";
-import { idPart, isoTime, limit, methods, mintedId, workspace } from "../method.ts";
+import { done, idPart, isoTime, limit, methods, mintedId, workspace } from "../method.ts";
 import { id, recordId } from "../schema.ts";
 
 export const priority = z.enum(["now", "next", "low"]);
@@ -31,11 +31,18 @@ export const events = {
     /** Name of the topic, in a topic's label. */
     topic: z.string().optional(),
     replyTo: recordId.optional(),
+    /** The message that began the conversation, where it isn't this one. */
+    thread: recordId.optional(),
     /** Members named with @ in the text. */
     mentions: z.array(id).max(100),
     priority,
     sentAt: z.int().min(0),
   }),
+};
+
+export const signals = {
+  /** Somebody writes in a topic or to everyone: shown for some seconds. */
+  typing: z.object({ kind: z.literal("typing"), to: z.string().max(100) }),
 };
 
 /** A message as every verb shows it. */
@@ -47,6 +54,7 @@ export const message = z.object({
   topic: z.string().nullable(),
   text: z.string(),
   replyTo: recordId.nullable(),
+  thread: recordId.nullable(),
   mentioned: z.boolean(),
   priority,
   sentAt: isoTime,
@@ -89,6 +97,12 @@ export const messageMethods = methods({
       limit: limit.optional(),
     }),
     result: z.object({ messages: z.array(message) }),
+  },
+  /** Tells those who follow a topic, or everyone, that somebody writes. */
+  typing: {
+    scope: "write",
+    params: z.strictObject({ workspace, to: z.string().max(200) }),
+    result: done,
   },
   status: {
     scope: "read",

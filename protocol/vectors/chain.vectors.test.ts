@@ -5,13 +5,7 @@ import { expect, test } from "vitest";
 import { nodeCurves } from "#adapters/curves.ts";
 import { fromBase64url, fromUtf8, toBase64url } from "#protocol/bytes.ts";
 import { admit } from "#protocol/chain/admit.ts";
-import {
-  certificateInput,
-  decodeEntry,
-  encodeEntry,
-  entryHash,
-  joinProofInput,
-} from "#protocol/chain/entries.ts";
+import { certificateInput, decodeEntry, encodeEntry, joinProofInput } from "#protocol/chain/entries.ts";
 import { type ChainState, currentEpoch } from "#protocol/chain/state.ts";
 import {
   epochCommitment,
@@ -23,7 +17,7 @@ import {
   previousWrapKey,
 } from "#protocol/derive.ts";
 import { unwrapKey } from "#protocol/key-box.ts";
-import { decodeRecord } from "#protocol/record.ts";
+import { decodeRecord, recordHash } from "#protocol/record.ts";
 import { codeOfAsync } from "#test/code-of.ts";
 import chain from "./chain.json" with { type: "json" };
 
@@ -82,7 +76,7 @@ test("each entry is admitted and leads to its head", async () => {
   expect(heads).toEqual(chain.entries.map(({ height, hash }) => ({ height, hash })));
   for (const { record, hash } of chain.entries) {
     expect(createHash("sha256").update(bytes(record)).digest("base64url")).toBe(hash);
-    expect(entryHash(bytes(record))).toBe(hash);
+    expect(recordHash(bytes(record))).toBe(hash);
   }
 });
 

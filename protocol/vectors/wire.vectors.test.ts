@@ -12,6 +12,7 @@ import {
   encodeRecordFrame,
   helloInput,
   presenceInput,
+  signalInput,
 } from "#protocol/frames.ts";
 import { decodeInviteLink, encodeInviteLink } from "#protocol/invite-link.ts";
 import { decodeRecord, encodeHeader, encodeRecord, recordSignatureInput } from "#protocol/record.ts";
@@ -90,6 +91,17 @@ describe("frames.json", () => {
       if (presence.type !== "presence") throw new Error("not a presence");
       expect(hex(presenceInput(workspace, presence))).toBe(input);
       expect(verifies(input, presence.signature, frames.device.key)).toBe(true);
+    }
+  });
+});
+
+describe("frames.json, signals", () => {
+  test("are signed over their input", () => {
+    for (const { workspace, frame, input } of frames.signals) {
+      const signal = decodeFromDevice(frame);
+      if (signal.type !== "signal") throw new Error("not a signal");
+      expect(hex(signalInput(workspace, signal))).toBe(input);
+      expect(verifies(input, signal.signature, frames.device.key)).toBe(true);
     }
   });
 });

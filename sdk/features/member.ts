@@ -8,6 +8,7 @@ import type { Happening } from "../context.ts";
 import type { Feature } from "../feature.ts";
 import { memberNames } from "../names.ts";
 import type { Caller, Opened, Peer } from "../peer.ts";
+import { liveSessions } from "./session.ts";
 
 export const member: Feature = {
   name: "member",
@@ -41,9 +42,11 @@ export function introduceMyself(peer: Peer) {
 
 export function peerHandlers(peer: Peer): Handlers<Caller>["peer"] {
   return {
-    list: ({ workspace: selector }) => ({
-      peers: peer.readable(selector).flatMap((opened) => peersOf(peer, opened)),
-    }),
+    async list({ workspace: selector }) {
+      const opened = peer.readable(selector);
+      await Promise.all(opened.map(({ workspace }) => workspace.presence.refresh()));
+      return { peers: opened.flatMap((one) => peersOf(peer, one)) };
+    },
   };
 }
 
@@ -54,7 +57,7 @@ function peersOf(peer: Peer, { slug, workspace }: Opened): PeerListing[] {
     const name = names.get(id) ?? id;
     const you = id === workspace.me;
     const devices = workspace.presence.present().filter((device) => device.member === id);
-    const sessions = [...(you ? peer.sessions() : []), ...devices.flatMap(({ face }) => face.sessions)];
+    const sessions = [...(you ? peer.sessions() : []), ...liveSessions(workspace, id)];
     const lastSeen = workspace.presence.lastSeen(id);
     return {
       member: id,

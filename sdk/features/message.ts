@@ -19,7 +19,7 @@ export const message: Feature = {
     CREATE TABLE messages (
       sender TEXT NOT NULL, id TEXT NOT NULL, seq INTEGER, at INTEGER, label TEXT NOT NULL,
       to_text TEXT NOT NULL, to_session TEXT, session TEXT, topic TEXT, text TEXT NOT NULL, reply_to TEXT,
-      mentioned INTEGER NOT NULL, incoming INTEGER NOT NULL, priority TEXT NOT NULL, sent_at INTEGER NOT NULL,
+      thread TEXT, mentioned INTEGER NOT NULL, incoming INTEGER NOT NULL, priority TEXT NOT NULL, sent_at INTEGER NOT NULL,
       PRIMARY KEY (sender, id)
     ) STRICT;
     CREATE INDEX messages_by_id ON messages (id);
@@ -33,8 +33,8 @@ export const message: Feature = {
       const added = db
         .sql(
           `INSERT INTO messages (sender, id, seq, at, label, to_text, to_session, session, topic, text, reply_to,
-             mentioned, incoming, priority, sent_at)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+             thread, mentioned, incoming, priority, sent_at)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
         )
         .run(
           from,
@@ -48,6 +48,7 @@ export const message: Feature = {
           event.topic ?? null,
           event.text,
           event.replyTo ?? null,
+          event.thread ?? null,
           mentioned ? 1 : 0,
           incoming ? 1 : 0,
           event.priority,
@@ -93,8 +94,9 @@ export function messageHandlers(peer: Peer): Handlers<Caller>["message"] {
         opened.workspace.replica.db
           .sql(
             `SELECT m.*, r.id IS NOT NULL AS read FROM messages m LEFT JOIN reads r ON r.id = m.id
+               LEFT JOIN routes t ON t.id = m.id
              WHERE m.incoming = 1 AND (?1 = 0 OR r.id IS NULL)
-               AND (?2 IS NULL OR m.to_session IS NULL OR m.to_session IN (?2, '*'))
+               AND (?2 IS NULL OR coalesce(m.to_session, t.session, '*') IN (?2, '*'))
                AND NOT (m.sender = ?3 AND ?2 IS NOT NULL AND m.session IS ?2)
              ORDER BY m.id DESC LIMIT ?4`,
           )
@@ -105,6 +107,14 @@ export function messageHandlers(peer: Peer): Handlers<Caller>["message"] {
       const shown = messages.slice(-limit);
       if (markRead) markAsRead(peer, shown);
       return { messages: shown };
+    },
+
+    typing({ workspace: selector, to }) {
+      const resolve = (workspace: Workspace) => resolveAddress(peer, workspace, to);
+      const { workspace } = peer.writable(selector, resolve);
+      const address = resolve(workspace);
+      workspace.signals.tell(address.label, { kind: "typing", to: address.to });
+      return {};
     },
 
     status({ workspace: selector, id: part }) {
@@ -149,7 +159,7 @@ export async function sendMessage(
     ...(address.toSession !== null ? { toSession: address.toSession } : {}),
     ...(session ? { session: session.name } : {}),
     ...(address.topic !== null ? { topic: address.topic } : {}),
-    ...(replyTo ? { replyTo } : {}),
+    ...(replyTo ? { replyTo, thread: threadOf(workspace, replyTo) } : {}),
     mentions: mentionsIn(workspace, text),
     priority,
     sentAt: Math.floor(peer.now()),
@@ -157,6 +167,12 @@ export async function sendMessage(
   const id = workspace.say(address.label, event, options.id);
   if (wait) await waitFor(workspace, id, wait, waitMs);
   return { id, workspace: slug, to: address.to, state: stateOf(workspace, id) };
+}
+
+/** A conversation goes by the message that began it. */
+function threadOf(workspace: Workspace, replyTo: string): string {
+  const row = workspace.replica.db.sql("SELECT thread FROM messages WHERE id = ?").get(replyTo);
+  return row?.thread ? String(row.thread) : replyTo;
 }
 
 const REACHED: Record<"stored" | "delivered" | "seen", readonly DeliveryState[]> = {
@@ -268,6 +284,7 @@ export function toMessage({ slug, workspace }: Opened, row: SqlRow): Message {
     topic: text(row.topic),
     text: String(row.text),
     replyTo: text(row.reply_to),
+    thread: text(row.thread),
     mentioned: row.mentioned === 1,
     priority: row.priority === "now" || row.priority === "low" ? row.priority : "next",
     sentAt: new Date(Number(row.sent_at)).toISOString(),

@@ -69,6 +69,7 @@ test("the fields of send, message status, inbox and topic history", async () => 
     topic: null,
     text: "hello",
     replyTo: null,
+    thread: null,
     mentioned: false,
     priority: "next",
     sentAt: time,
@@ -92,13 +93,18 @@ test("the fields of send, message status, inbox and topic history", async () => 
   );
   const { messages } = await alice.ok("topic", "history", "deploys");
   const said = { id: recordId, to: "#deploys", topic: "deploys", text: "1.3", replyTo: sent.id };
-  expect(messages).toEqual([{ ...message, ...said, priority: "low", read: true }]);
+  expect(messages).toEqual([{ ...message, ...said, thread: recordId, priority: "low", read: true }]);
 });
 
 test("the fields of peers", async () => {
   const { world, alice } = await createPair();
   const folder = join(world.folder, "payments");
   await startAdapter(alice, { session: "s-1", folder });
+  const isBobHere = async () => {
+    const { peers } = await alice.ok("peers", "--workspace", "acme");
+    return peers.some(({ name, online }: { name: string; online: boolean }) => name === "bob" && online);
+  };
+  await eventually(isBobHere, "bob to be online");
   const member = { member: text, workspace: "acme", online: true };
   const session = {
     id: "s-1",

@@ -9,6 +9,7 @@ import {
   helloInput,
   type Outer,
   presenceInput,
+  signalInput,
 } from "#protocol/frames.ts";
 import { encodeInviteLink } from "#protocol/invite-link.ts";
 import { encodeSocketFrame, type SocketFrame } from "#protocol/socket.ts";
@@ -26,11 +27,12 @@ export async function frameVectors() {
   const seed = inviteSeed(fixedBytes("invite secret", 16));
 
   const said = { protocol: 1, origin, workspace, member: alice.id, key: toBase64url(alice.device.key) };
-  const first = { ...said, logId: null, cursor: 0, labels: ["*", "chain", alice.id] };
+  const first = { ...said, logId: null, cursor: 0, last: null, labels: ["*", "chain", alice.id] };
   const again = {
     ...said,
     logId: toBase64url(fixedBytes("log", 16)),
     cursor: 5,
+    last: { seq: 4, id: recordId(4) },
     labels: ["*", "chain", alice.id],
   };
   const firstInput = helloInput(nonce, first);
@@ -46,6 +48,18 @@ export async function frameVectors() {
   const sign = async (input: Uint8Array) => toBase64url(await nodeCurves.sign(alice.device.seed, input));
   const inviteSignature = toBase64url(await nodeCurves.sign(seed, firstInput));
 
+  const shout = {
+    member: alice.id,
+    dev: alice.device.id,
+    boot: toBase64url(fixedBytes("boot", 16)),
+    number: 3,
+    to: { label: "*" as const },
+    toBoot: null,
+    epoch: 2,
+    sealed: toBase64url(fixedBytes("signal", 64)),
+  };
+  const signalToSign = signalInput(workspace, shout);
+  const signal = { type: "signal" as const, ...shout, signature: await sign(signalToSign) };
   const presence = { type: "presence" as const, ...face, signature: await sign(faceInput) };
   const fromDevice: FromDevice[] = [
     { type: "hello", ...again, signature: await sign(againInput) },
@@ -60,23 +74,44 @@ export async function frameVectors() {
     { type: "unsubscribe", labels: [workspace] },
     { type: "read", request: 2, label: "*", before: 100, limit: 50 },
     presence,
+    { type: "pull", request: 3, after: 7 },
+    signal,
   ];
   const fromBroker: FromBroker[] = [
     { type: "challenge", protocol: 1, nonce },
-    { type: "hello_ack", standing: "member", logId: again.logId, head: 9, chain: head, heartbeatMs: 15_000 },
+    {
+      type: "hello_ack",
+      standing: "member",
+      logId: again.logId,
+      head: 9,
+      floor: 2,
+      resume: "cursor",
+      chain: head,
+      heartbeatMs: 15_000,
+    },
     {
       type: "hello_ack",
       standing: "founding",
       logId: again.logId,
       head: 0,
+      floor: 0,
+      resume: "start",
       chain: null,
       heartbeatMs: 15_000,
     },
     { type: "ack", id: recordId(1), seq: 10, at: AT },
     { type: "subscribed", request: 1, head: 10, floor: 1 },
     { type: "page", request: 2, more: true },
-    presence,
-    { type: "absent", dev: alice.device.id, lastSeen: AT },
+    {
+      type: "faces",
+      version: 7,
+      faces: [presence],
+      absent: [{ dev: toBase64url(fixedBytes("other device", 16)), lastSeen: AT }],
+      more: false,
+    },
+    { type: "faces", request: 3, version: 7, faces: [], absent: [], more: true },
+    signal,
+    { type: "gone", dev: alice.device.id, number: 3 },
     { type: "heartbeat", through: 10 },
     {
       type: "error",
@@ -94,10 +129,11 @@ export async function frameVectors() {
     { type: "send" },
     { type: "push", seq: 10, at: AT, through: 10 },
     { type: "item", request: 2, seq: 10, at: AT },
+    { type: "current", id: recordId(1), seq: 9, at: AT, live: true },
   ];
   return {
     about:
-      'Frames between daemon and broker. Control frames are WebSocket text frames: JSON with keys in this order, no blanks, absent keys left out; anything else is refused. Record frames are binary: big-endian u16 length of `outer`, `outer`, the record. Signatures are Ed25519 by the device\'s key over `input`: "claudemesh/1/hello" NUL or "claudemesh/1/presence" NUL, then the parts, each behind its big-endian u32 length: for hello protocol (decimal digits), origin, nonce, workspace, member, key, log id as its text (empty for null), cursor (digits), then each label\'s text; for presence workspace, member, dev, counter (digits), epoch (digits), sealed. The first hello of a joiner is signed by the invite\'s key too, over the same input.',
+      'Frames between daemon and broker. Control frames are WebSocket text frames: JSON with keys in this order, no blanks, absent keys left out; anything else is refused. Record frames are binary: big-endian u16 length of `outer`, `outer`, the record. Signatures are Ed25519 by the device\'s key over `input`: "claudemesh/1/hello" NUL, "claudemesh/1/presence" NUL or "claudemesh/1/signal" NUL, then the parts, each behind its big-endian u32 length: for hello protocol (decimal digits), origin, nonce, workspace, member, key, log id as its text (empty for null), cursor (digits), the last record (its sequence, a blank, its id; empty for null), then each label\'s text; for presence workspace, member, dev, counter (digits), epoch (digits), sealed; for a signal its claims and sealed, the claims being "claudemesh/1/signal-claims" NUL, then workspace, member, dev, boot, number (digits), target (a label, or member, a blank, dev), the receiver\'s boot as its text (empty for null), epoch (digits). The first hello of a joiner is signed by the invite\'s key too, over the same input.',
     fromDevice: fromDevice.map(encodeFrame),
     fromBroker: fromBroker.map(encodeFrame),
     refusedFromDevice: [
@@ -123,6 +159,7 @@ export async function frameVectors() {
       { nonce, frame: encodeFrame(fromDevice[1] ?? presence), input: hex(firstInput) },
     ],
     presences: [{ workspace, frame: encodeFrame(presence), input: hex(faceInput) }],
+    signals: [{ workspace, frame: encodeFrame(signal), input: hex(signalToSign) }],
   };
 }
 

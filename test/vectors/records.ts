@@ -50,6 +50,15 @@ export async function recordVectors() {
     alg: "pair",
     kid: "1.1",
   };
+  const put = {
+    key: toBase64url(fixedBytes("cell", 16)),
+    version: 2,
+    expect: toBase64url(fixedBytes("the record before")),
+    own: true,
+    ttl: 60_000,
+    tombstone: false,
+  };
+  const value: Header = { ...toAll, id: recordId(3), n: 0, put };
   const key = fixedBytes("workspace key");
   const records = [
     await sealed(alice, toAll, labelContentKey(key, "*"), '{"kind":"probe","at":1750000000000}'),
@@ -59,10 +68,11 @@ export async function recordVectors() {
       await pairKey(nodeCurves, a.secret, b.publicKey),
       '{"kind":"probe","at":1750000000001}',
     ),
+    await sealed(alice, value, labelContentKey(key, "*"), '{"kind":"probe","at":1750000000002}'),
   ];
   return {
     about:
-      'Whole records: big-endian u16 length of the header, the header (JSON with keys in this order, no blanks), a 64-byte Ed25519 signature, the body. The signature covers `signatureInput`: "claudemesh/1/record" NUL, then workspace id (16 bytes), header bytes and SHA-256(body), each behind its length as a big-endian u32. The body is sealed as in seal.json, `recordKey` is derived from `contentKey` as in derive.json; the first record goes to everyone under the key of the label, the second to one member under the pair key. `refused` records must not be decoded. Bytes in hex, ids in base64url.',
+      'Whole records: big-endian u16 length of the header, the header (JSON with keys in this order, no blanks), a 64-byte Ed25519 signature, the body. The signature covers `signatureInput`: "claudemesh/1/record" NUL, then workspace id (16 bytes), header bytes and SHA-256(body), each behind its length as a big-endian u32. The body is sealed as in seal.json, `recordKey` is derived from `contentKey` as in derive.json; the first record goes to everyone under the key of the label, the second to one member under the pair key, the third is a put. `refused` records must not be decoded. Bytes in hex, ids in base64url.',
     workspace,
     workspaceKey: hex(key),
     device: { seed: hex(alice.device.seed), key: hex(alice.device.key) },
@@ -86,6 +96,17 @@ function refusedRecords(header: Header) {
     { why: "an integer written as 1.0", record: around(text.replace('"n":1', '"n":1.0')) },
     { why: "an integer written as 1e0", record: around(text.replace('"n":1', '"n":1e0')) },
     { why: "an escaped letter", record: around(text.replace('"label"', '"\\u006cabel"')) },
-    { why: "a number of 0", record: around(text.replace('"n":1', '"n":0')) },
+    { why: "an append with a number of 0", record: around(text.replace('"n":1', '"n":0')) },
+    {
+      why: "a put with a number",
+      record: around(
+        fromUtf8(
+          encodeHeader({
+            ...header,
+            put: { key: header.dev, version: 1, expect: null, own: false, ttl: null, tombstone: false },
+          }),
+        ),
+      ),
+    },
   ];
 }

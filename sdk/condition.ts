@@ -2,13 +2,13 @@
 import { MeshError } from "#protocol/errors.ts";
 import type { Timers } from "#protocol/ports.ts";
 
-export type Signal = {
+export type Condition = {
   notify(): void;
   /** Resolves once `ready` answers something other than null. @throws MeshError timeout after `ms`, naming `what` */
   until<T>(ready: () => T | null, ms: number, what: string): Promise<T>;
 };
 
-export function createSignal(timers: Timers): Signal {
+export function createCondition(timers: Timers): Condition {
   const waiting = new Set<() => void>();
   return {
     notify() {

@@ -1,0 +1,55 @@
+/** Looks after the log's size: takes old records away, a bite at a time, so that commits needn't wait for it. */
+import { LIMITS } from "#protocol/limits.ts";
+import type { Log } from "./log/log.ts";
+import type { BrokerConfig, BrokerPorts } from "./ports.ts";
+
+const DAY_MS = 86_400_000;
+/** Tombstones and expired values outlive the appends around them: a replica that comes back late learns of them. */
+const DEAD_DAYS = 30;
+
+export type RetentionJob = {
+  /** Takes away what is due now. */
+  run(): Promise<void>;
+  stop(): void;
+};
+
+export function createRetention(ports: BrokerPorts, { retention }: BrokerConfig, log: Log): RetentionJob {
+  let stopped = false;
+  let cancel = () => {};
+
+  const run = async () => {
+    const now = Math.floor(ports.clock.now());
+    const appendsBefore = now - retention.keepMs;
+    const due = {
+      appendsBefore,
+      deadBefore: appendsBefore - DEAD_DAYS * DAY_MS,
+      idsBefore: now - LIMITS.idDays * DAY_MS,
+      quotaBytes: retention.quotaBytes,
+    };
+    for (let more = true; more && !stopped; ) {
+      const bite = await ports.store.retain(due);
+      for (const [workspace, floor] of bite.floors) await log.raiseFloor(workspace, floor);
+      more = bite.more;
+      // What came in meanwhile goes first.
+      if (more) await new Promise<void>((resolve) => ports.timers.soon(resolve));
+    }
+  };
+
+  const runAndWait = () => {
+    if (stopped) return;
+    run()
+      .catch((error) => ports.log.error({ error: String(error) }, "retention failed"))
+      .finally(() => {
+        if (!stopped) cancel = ports.timers.after(retention.everyMs, runAndWait);
+      });
+  };
+  ports.timers.soon(runAndWait);
+
+  return {
+    run,
+    stop() {
+      stopped = true;
+      cancel();
+    },
+  };
+}

@@ -1,0 +1,71 @@
+/**
+ * Compare-and-set from the sender's side: what a put has to expect. The replica says what a cell held last; what is
+ * under way, and what the broker answered to a put that came too late, is newer than that.
+ */
+import { MeshError } from "#protocol/errors.ts";
+import type { Clock } from "#protocol/ports.ts";
+import type { Put } from "#protocol/record.ts";
+import type { Keyring } from "./keyring.ts";
+import { storedCell } from "./records.ts";
+import type { PutOrder, Replica } from "./replica.ts";
+
+type Standing = { version: number; hash: string; live: boolean };
+
+export type Cells = {
+  /** The put's part of a header. @throws MeshError waiting_for_key */
+  putOf(label: string, order: PutOrder): Put;
+  /** It was sealed, and goes out. */
+  sealed(label: string, put: Put, hash: string): void;
+  /** The broker says what the cell holds; null: nothing at all. */
+  learned(label: string, put: Put, standing: Standing | null): void;
+  /** What is under way may not have come through. */
+  forget(): void;
+};
+
+export function createCells(replica: Replica, keyring: Keyring, me: string, clock: Clock): Cells {
+  const newer = new Map<string, Standing>();
+  const nameOf = (label: string, key: string, own: boolean) => `${label}/${key}/${own ? me : ""}`;
+
+  const standingOf = (label: string, key: string, own: boolean): Standing | null => {
+    const known = newer.get(nameOf(label, key, own)) ?? null;
+    const stored = storedCell(replica.db, label, key, own ? me : "");
+    if (!stored || (known && known.version > stored.version)) return known;
+    const { version, hash, expiresAt, tombstone } = stored;
+    return { version, hash, live: !tombstone && (expiresAt === null || expiresAt > clock.now()) };
+  };
+
+  return {
+    putOf(label, { cell, own, ttlMs, tombstone, expect }) {
+      const key = "key" in cell ? cell.key : keyring.cellKey(label, cell.name);
+      if (!key) {
+        throw new MeshError(
+          "waiting_for_key",
+          "No member has handed over the workspace's key yet.",
+          "It comes as soon as one is online.",
+        );
+      }
+      const standing = standingOf(label, key, own);
+      const version = (standing?.version ?? 0) + 1;
+      return { key, version, expect: expected(expect, standing), own, ttl: ttlMs, tombstone };
+    },
+    sealed(label, { key, own, version, tombstone }, hash) {
+      newer.set(nameOf(label, key, own), { version, hash, live: !tombstone });
+    },
+    learned(label, { key, own, version }, standing) {
+      // Nothing there: whatever comes next has to be newer than what was seen here.
+      newer.set(nameOf(label, key, own), standing ?? { version, hash: "", live: false });
+    },
+    forget: () => newer.clear(),
+  };
+}
+
+/** Whether a value has expired is the broker's to judge: here it is a guess, put right by its answer. */
+function expected(expect: PutOrder["expect"], standing: Standing | null): string | null {
+  if (expect === "free") return null;
+  if (expect !== "any") return expect.hash;
+  return standing?.live ? standing.hash : null;
+}
+
+export function outdone(): MeshError {
+  return new MeshError("conflict", "Somebody else was first.", "Look at what it is now.");
+}

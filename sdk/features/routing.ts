@@ -1,0 +1,57 @@
+/** Which of my sessions gets a message, and what becomes of one for a session that I never had. */
+import { didYouMean } from "#protocol/nearest.ts";
+import type { Database } from "#protocol/ports.ts";
+import { namesOf } from "../address.ts";
+import type { Happening } from "../context.ts";
+import { memberNames } from "../names.ts";
+import type { Opened, Peer } from "../peer.ts";
+import { forwardedName } from "./session.ts";
+
+type Said = Extract<Happening, { type: "applied" }>;
+
+/** A message to me, or to a room that I am in, is one session's: the last active. Decided once, when it comes. */
+export function giveToSession(peer: Peer) {
+  return ({ workspace }: Opened, happening: Happening): void => {
+    if (happening.type !== "applied" || !happening.isNew || happening.event.kind !== "message") return;
+    const { event, record } = happening;
+    const isOwnNote = record.from === workspace.me && record.label !== workspace.me;
+    const [active] = peer
+      .sessions()
+      .filter(({ name }) => name !== event.session || record.from !== workspace.me);
+    if (event.toSession !== undefined || isOwnNote || !active) return;
+    workspace.replica.db
+      .sql("INSERT OR IGNORE INTO routes (id, session) VALUES (?, ?)")
+      .run(record.id, active.name);
+  };
+}
+
+/** Null: to no session in particular, or to all. */
+export function sessionOf(db: Database, id: string, toSession: string | null): string | null {
+  if (toSession !== null) return toSession === "*" ? null : toSession;
+  const row = db.sql("SELECT session FROM routes WHERE id = ?").get(id);
+  return row ? String(row.session) : null;
+}
+
+/** The sender's replica may not have known that the name isn't held here: it is told at once, with the nearest. */
+export function bounceUnknown(peer: Peer) {
+  return ({ workspace }: Opened, happening: Happening): void => {
+    if (!isForMySession(happening, workspace.me)) return;
+    const { event, record } = happening;
+    const wanted = event.kind === "message" ? (event.toSession ?? "*") : "*";
+    const known = namesOf(peer, workspace, workspace.me);
+    if (wanted === "*" || known.has(forwardedName(workspace, workspace.me, wanted))) return;
+    const me = memberNames(workspace).get(workspace.me) ?? "";
+    const nearest = [...known].map((name) => `${me}/${name}`);
+    const hint = didYouMean(`${me}/${wanted}`, nearest, `Write to ${me}.`);
+    workspace.replica.db
+      .sql(
+        `INSERT INTO receipts_due (id, member, state, at, detail) VALUES (?, ?, 'refused', ?, ?) ON CONFLICT DO NOTHING`,
+      )
+      .run(record.id, record.from, Math.floor(peer.now()), `There is no session "${wanted}". ${hint}`);
+  };
+}
+
+function isForMySession(happening: Happening, me: string): happening is Said {
+  if (happening.type !== "applied" || !happening.isNew || happening.event.kind !== "message") return false;
+  return happening.record.label === me && happening.record.from !== me && happening.record.seq !== null;
+}

@@ -1,0 +1,111 @@
+/**
+ * Where a link begins. Mostly after the cursor. A device that was away for longer than the log keeps gets a snapshot:
+ * what isn't in it is no more. A log that isn't the one it was, restored from a backup or another, is taken in from its
+ * start, and what this device said and the log lacks is offered again.
+ */
+import type { HelloAck } from "#protocol/frames.ts";
+import { recordIdTime } from "#protocol/ids.ts";
+import { LIMITS } from "#protocol/limits.ts";
+import { decodeRecord } from "#protocol/record.ts";
+import type { Context } from "./context.ts";
+import { dropIndexes, rebuildIndexes } from "./indexes.ts";
+import { type PutOrder, type StoredRecord, storedRecord } from "./replica.ts";
+
+export type Resume = {
+  /** The link is up, as a member. */
+  begin(ack: HelloAck): void;
+  /** The cursor isn't kept before everything has come: after a crash it all begins anew. */
+  keepsCursor(): boolean;
+  /** A put that is still there. */
+  confirm(sender: string, id: string): void;
+  /** Whether `through` ends it. */
+  isDue(through: number): boolean;
+  finish(): Promise<void>;
+};
+
+const DAY_MS = 86_400_000;
+/** A day before the broker refuses them for their age. */
+const OFFERED_DAYS = LIMITS.idDays - 1;
+
+export function createResume(context: Context, offered: () => void): Resume {
+  const { replica, account, features, ports, me } = context;
+  const { db } = replica;
+  let head: number | null = null;
+  /** Puts that the snapshot hasn't brought again. */
+  let unconfirmed: Set<string> | null = null;
+
+  const nameOf = (sender: unknown, id: unknown) => `${String(sender)}/${String(id)}`;
+
+  const dropUnconfirmed = () => {
+    for (const row of db.sql("SELECT position, sender, id FROM records WHERE key IS NOT NULL").all()) {
+      if (unconfirmed?.has(nameOf(row.sender, row.id))) {
+        db.sql("DELETE FROM records WHERE position = ?").run(Number(row.position));
+      }
+    }
+  };
+
+  const lost = (): StoredRecord[] =>
+    db
+      .sql("SELECT * FROM records WHERE seq IS NULL AND sender = ? AND dev = ? ORDER BY position")
+      .all(me, account.device.id)
+      .map(storedRecord);
+
+  const offerAgain = async () => {
+    const youngest = ports.clock.now() - OFFERED_DAYS * DAY_MS;
+    for (const stored of lost()) {
+      const record = decodeRecord(stored.bytes);
+      const { id, to: label, n, put } = record.header;
+      const { event } = await context.open(record);
+      if (!event || recordIdTime(id) < youngest) continue;
+      const order: PutOrder | null = put
+        ? { cell: { key: put.key }, own: put.own, ttlMs: put.ttl, tombstone: put.tombstone, expect: "any" }
+        : null;
+      replica.requeue({ id, label, n, put: order, event, createdAt: Math.floor(ports.clock.now()) });
+    }
+  };
+
+  return {
+    begin(ack) {
+      head = null;
+      unconfirmed = null;
+      if (ack.resume === "snapshot") {
+        const puts = db.sql("SELECT sender, id FROM records WHERE key IS NOT NULL AND seq IS NOT NULL").all();
+        unconfirmed = new Set(puts.map(({ sender, id }) => nameOf(sender, id)));
+        db.sql("INSERT INTO missed (after_seq, floor) VALUES (?, ?)").run(replica.cursor(), ack.floor);
+        replica.setCursor(0);
+      }
+      if (ack.resume === "start") {
+        const isFirst = replica.logId() === null;
+        db.transaction(() => {
+          if (!isFirst) {
+            replica.displaceAll();
+            replica.setMeta("displaced", "1");
+          }
+          replica.setMeta("logId", ack.logId);
+          replica.setCursor(0);
+        });
+        if (!isFirst) context.chain = { ...context.chain, placed: { state: null, hashes: [] } };
+      }
+      if (unconfirmed || replica.meta("displaced") === "1") head = ack.head;
+    },
+    keepsCursor: () => unconfirmed === null,
+    confirm: (sender, id) => void unconfirmed?.delete(nameOf(sender, id)),
+    isDue: (through) => head !== null && through >= head,
+    async finish() {
+      head = null;
+      const wasDisplaced = replica.meta("displaced") === "1";
+      db.transaction(() => {
+        dropUnconfirmed();
+        dropIndexes(replica, features);
+      });
+      unconfirmed = null;
+      const who = { from: me, dev: account.device.id };
+      await rebuildIndexes(replica, features, context.index(), who, context.open);
+      if (wasDisplaced) {
+        await offerAgain();
+        replica.setMeta("displaced", "");
+        offered();
+      }
+    },
+  };
+}
