@@ -1,5 +1,6 @@
 /** Every verb. The order is the order of `help`. */
 import type { Verb } from "./verb.ts";
+import { auditVerbs } from "./verbs/audit.ts";
 import { daemonVerbs } from "./verbs/daemon.ts";
 import { helpPage } from "./verbs/help.ts";
 import { logs } from "./verbs/logs.ts";
@@ -35,6 +36,7 @@ export const verbs: readonly Verb[] = [
   ...peerVerbs,
   ...messageVerbs,
   ...topicVerbs,
+  ...auditVerbs,
   elsewhere("broker", "run a broker for a team (claudemesh broker --help)", [
     "claudemesh broker --host 0.0.0.0 --port 7433",
   ]),

@@ -1,5 +1,6 @@
 /** Every feature, one line each: what travels sealed (events) and what can be asked of a daemon (methods). */
 import type { z } from "zod";
+import * as audit from "./features/audit.ts";
 import * as daemon from "./features/daemon.ts";
 import * as member from "./features/member.ts";
 import * as message from "./features/message.ts";
@@ -20,6 +21,7 @@ export const events = {
 /** Noun → verb → schema: `message.send` is `methods.message.send`. */
 export const methods = {
   account: daemon.accountMethods,
+  audit: audit.auditMethods,
   daemon: daemon.daemonMethods,
   feed: daemon.feedMethods,
   invite: workspace.inviteMethods,

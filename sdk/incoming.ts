@@ -26,6 +26,8 @@ type Fresh = { event: MeshEvent; record: Applied; isNew: boolean; isEcho: boolea
 export type IncomingOwner = {
   resume: Resume;
   credit(records: number, bytes: number): void;
+  /** The cursor is further than it was. */
+  moved(): void;
   /** The chain has moved on; keys are learned. */
   chainChanged(): void;
   /** The broker's chain can't be believed: the link has to end. */
@@ -94,6 +96,7 @@ export function createIncoming(context: Context, owner: IncomingOwner): Incoming
       ports.log.warn({ workspace, seq, code: error.code }, "a record was refused");
     for (const one of fresh) context.tell({ type: "applied", ...one });
     for (const id of echoes) context.settle(id, "placed");
+    owner.moved();
     const { state } = context.chain.known;
     if (batch.view !== placed && state) await afterChain(known.state, state);
     if (resume.isDue(batch.through)) await resume.finish();

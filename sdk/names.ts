@@ -46,6 +46,15 @@ export function topicNames(workspace: Workspace): string[] {
     .map((row) => String(row.name));
 }
 
+/** Label → how people write it. */
+export function labelNames(workspace: Workspace): Map<string, string> {
+  const rooms = topicNames(workspace).map((name) => [workspace.keyring.labelId("topic", name), `#${name}`]);
+  return new Map([
+    ...memberNames(workspace),
+    ...rooms.flatMap(([label, name]) => (label && name ? [[label, name] as const] : [])),
+  ]);
+}
+
 export function waitingForKey(): MeshError {
   return new MeshError(
     "waiting_for_key",

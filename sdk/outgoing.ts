@@ -24,7 +24,9 @@ export type Outgoing = {
   pump(): void;
   linkUp(): void;
   linkDown(): void;
-  acked(id: string): void;
+  acked(id: string, seq: number): void;
+  /** The cursor has moved on: what was committed below it and hasn't come back won't come back. */
+  cursorMoved(): void;
   refused(frame: ErrorFrame & { id: string }): void;
 };
 
@@ -40,6 +42,8 @@ export function createOutgoing(context: Context, owner: OutgoingOwner): Outgoing
   /** Epochs of what is under way, so that a refusal tells which epoch is over. */
   const sealedUnder = new Map<string, number>();
   let endedEpoch = -1;
+  /** Sequences of puts that the broker has committed. One that was replaced since has no echo. */
+  const placedAt = new Map<string, number>();
   /** Puts as they were transmitted on this link. */
   const underWay = new Map<string, Uint8Array>();
 
@@ -174,10 +178,18 @@ export function createOutgoing(context: Context, owner: OutgoingOwner): Outgoing
       outbox.linkUp();
     },
     linkDown: outbox.linkDown,
-    acked(id) {
+    acked(id, seq) {
       sealedUnder.delete(id);
+      if (replica.outboxRow(id)?.put) placedAt.set(id, seq);
       outbox.acked(id);
       context.tell({ type: "acked", id });
+    },
+    cursorMoved() {
+      for (const [id, seq] of placedAt) {
+        if (seq > replica.cursor()) continue;
+        placedAt.delete(id);
+        if (replica.dequeue(id)) context.settle(id, "placed");
+      }
     },
     refused(frame) {
       const error = fromErrorShape(frame);

@@ -1,5 +1,6 @@
 /** Every feature of a peer, one line each: its index, what it does by itself, what it answers. */
 import type { Handlers } from "#protocol/registry.ts";
+import { auditHandlers } from "./features/audit.ts";
 import { introduceMyself, member, peerHandlers } from "./features/member.ts";
 import { message, messageHandlers } from "./features/message.ts";
 import { createReceiptSender, receipt } from "./features/receipt.ts";
@@ -15,10 +16,14 @@ export const abilities: Abilities = {
 };
 
 /** What a peer answers anywhere; a daemon adds what only a daemon does. */
-export type PeerHandlers = Pick<Handlers<Caller>, "invite" | "message" | "peer" | "topic" | "workspace">;
+export type PeerHandlers = Pick<
+  Handlers<Caller>,
+  "audit" | "invite" | "message" | "peer" | "topic" | "workspace"
+>;
 
 export function peerHandlersOf(peer: Peer, defaultBroker: () => string | null): PeerHandlers {
   return {
+    audit: auditHandlers(peer),
     invite: inviteHandlers(peer),
     message: messageHandlers(peer),
     peer: peerHandlers(peer),

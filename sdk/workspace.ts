@@ -7,6 +7,7 @@ import type { LinkState } from "#protocol/features/workspace.ts";
 import { CHAIN, EVERYONE } from "#protocol/ids.ts";
 import type { MeshEvent } from "#protocol/registry.ts";
 import type { Account } from "./account.ts";
+import { verifyAll } from "./audit.ts";
 import { type Context, createContext, type Happening, type Membering } from "./context.ts";
 import type { Feature } from "./feature.ts";
 import { createHistory } from "./history.ts";
@@ -93,6 +94,7 @@ export async function openWorkspace(
       membership.react();
       outgoing.pump();
     },
+    moved: () => outgoing.cursorMoved(),
     halt: () => link?.stop(),
     failed: () =>
       link?.fail(
@@ -124,7 +126,7 @@ export async function openWorkspace(
       else if (frame.type === "faces") presence.heard(frame);
       else if (frame.type === "signal") signals.heard(frame);
       else if (frame.type === "gone") signals.gone(frame.number);
-      else if (!membership.acked(frame.id)) outgoing.acked(frame.id);
+      else if (!membership.acked(frame.id)) outgoing.acked(frame.id, frame.seq);
     },
     outdone: outgoing.outdone,
     refused(frame) {
@@ -176,6 +178,7 @@ export async function openWorkspace(
     chain: () => context.chain.known.state,
     link: (): LinkState => link?.state() ?? "offline",
     trouble: () => context.trouble,
+    verifyAll: () => verifyAll(context),
     isJoining: () => context.invite !== null,
     isMember: () => {
       const { state } = context.chain.known;

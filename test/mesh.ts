@@ -56,26 +56,29 @@ export type Mesh = Awaited<ReturnType<typeof createMesh>>;
 export async function createMesh() {
   const folder = mkdtempSync(join(tmpdir(), "mesh-"));
   const logged: string[] = [];
+  let ahead = 0;
   const world = {
-    clock: systemClock,
+    clock: { now: () => systemClock.now() + ahead },
     timers: systemTimers,
     random: systemRandom,
     curves: nodeCurves,
     log: logInto(logged),
   };
   const fatal = (error: unknown) => logged.push(`fatal ${String(error)}`);
-  const store = openSqliteStore(join(folder, "broker.db"));
-  const broker = createBroker(
-    { ...world, store, bus: createBus(), fatal },
-    {
-      origins: new Set([ORIGIN]),
-      heartbeatMs: 200,
-      helloMs: 5000,
-      leaseMs: 5000,
-      presenceTickMs: 20,
-      retention: DEFAULT_RETENTION,
-    },
-  );
+  const path = join(folder, "broker.db");
+  const startBroker = () =>
+    createBroker(
+      { ...world, store: openSqliteStore(path), bus: createBus(), fatal },
+      {
+        origins: new Set([ORIGIN]),
+        heartbeatMs: 200,
+        helloMs: 5000,
+        leaseMs: 5000,
+        presenceTickMs: 20,
+        retention: DEFAULT_RETENTION,
+      },
+    );
+  let broker = startBroker();
   const members: Member[] = [];
   /** By name, so that a person who is started again is the same. */
   const keychains = new Map<string, Map<string, Uint8Array>>();
@@ -170,9 +173,20 @@ export async function createMesh() {
   };
 
   return {
-    broker,
+    broker: () => broker,
     logged,
     person,
+    /** Everybody's clock goes on; timers don't notice. */
+    advance(ms: number) {
+      ahead += ms;
+    },
+    /** The broker ends; `meanwhile`, with the path of its database; another begins on what is there then. */
+    async restartBroker(meanwhile: (path: string) => void = () => {}): Promise<void> {
+      for (const member of members) member.cut();
+      await broker.stop();
+      meanwhile(path);
+      broker = startBroker();
+    },
     /** `owner` makes "acme"; the others join by one link each, one after the other. */
     async team(owner: Member, ...others: readonly Member[]): Promise<void> {
       await owner.handlers.workspace.create({ name: "acme" }, CALLER, () => {});
@@ -208,7 +222,7 @@ export function rawConnection(mesh: Mesh) {
     },
     close() {},
   });
-  mesh.broker.gateway.accept(far);
+  mesh.broker().gateway.accept(far);
   const next = async (): Promise<Frame> => heard.shift() ?? new Promise((resolve) => waiting.push(resolve));
   return {
     send: near.send,

@@ -1,0 +1,78 @@
+/** audit show, audit verify: what happened to a workspace, and whether what the broker gave us adds up. */
+import { type ChainEntry, decodeEntry } from "#protocol/chain/entries.ts";
+import type { Finding } from "#protocol/features/audit.ts";
+import { recordIdTime } from "#protocol/ids.ts";
+import { decodeRecord } from "#protocol/record.ts";
+import type { Handlers } from "#protocol/registry.ts";
+import { findingsOf } from "../audit.ts";
+import { labelNames, memberNames } from "../names.ts";
+import type { Caller, Opened, Peer } from "../peer.ts";
+
+export function auditHandlers(peer: Peer): Handlers<Caller>["audit"] {
+  return {
+    show: ({ workspace: selector }) => ({
+      workspaces: peer.readable(selector).map((opened) => ({
+        workspace: opened.slug,
+        entries: entriesOf(opened),
+        findings: findingsIn(opened),
+      })),
+    }),
+    async verify({ workspace: selector }) {
+      const workspaces = [];
+      for (const opened of peer.readable(selector)) workspaces.push(await verified(opened));
+      return { workspaces };
+    },
+  };
+}
+
+/** With the names that people use. */
+export function findingsIn({ workspace }: Opened): Finding[] {
+  const members = memberNames(workspace);
+  const labels = labelNames(workspace);
+  return findingsOf(workspace.replica, workspace.me, workspace.presence.present()).map((finding) => ({
+    ...finding,
+    member: finding.member && (members.get(finding.member) ?? finding.member),
+    label: finding.label && (labels.get(finding.label) ?? finding.label),
+  }));
+}
+
+function entriesOf({ workspace }: Opened) {
+  const names = memberNames(workspace);
+  return workspace.replica.chain().map(({ height, seq, bytes }) => {
+    const { header, body } = decodeRecord(bytes);
+    const entry = decodeEntry(body);
+    const at = new Date(recordIdTime(header.id)).toISOString();
+    const by = names.get(header.from) ?? header.from;
+    return { height, seq, type: entry.type, by, at, detail: detailOf(entry) };
+  });
+}
+
+function detailOf(entry: ChainEntry): string {
+  switch (entry.type) {
+    case "invite":
+      return `${entry.role}, ${entry.uses} use${entry.uses === 1 ? "" : "s"}, code ${entry.code}`;
+    case "join":
+      return `by invite ${entry.code}`;
+    case "epoch":
+      return `key ${entry.number} to ${Object.keys(entry.sealed).length}`;
+    default:
+      return "";
+  }
+}
+
+async function verified(opened: Opened) {
+  const { slug, workspace } = opened;
+  const bad = await workspace.verifyAll();
+  const findings = [
+    ...findingsIn(opened),
+    ...bad.refused.map(({ message: detail }) => ({
+      type: "refused" as const,
+      member: null,
+      label: null,
+      count: 1,
+      detail,
+    })),
+  ];
+  const isBroken = findings.some(({ type }) => type !== "expired");
+  return { workspace: slug, ok: !isBroken, entries: bad.entries, records: bad.records, findings };
+}
