@@ -31,7 +31,10 @@ type Book = { entries: Map<string, Entry>; version: number; told: number; toldAt
 /** Who has to pull is told less often that there is something. */
 const PULL_ONLY_TICKS = 10;
 
-export function createPresenceBook(ports: BrokerPorts, config: BrokerConfig): PresenceBook {
+export function createPresenceBook(
+  ports: Pick<BrokerPorts, "clock" | "timers" | "bus">,
+  config: BrokerConfig,
+): PresenceBook {
   const books = new Map<string, Book>();
   const now = () => Math.floor(ports.clock.now());
 
