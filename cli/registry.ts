@@ -10,8 +10,9 @@ import { up } from "./verbs/up.ts";
 import { workspaceVerbs } from "./verbs/workspace.ts";
 
 /** The launcher hands these to other programs; they stand here for `help`. */
-const elsewhere = (name: string, summary: string, examples: string[]): Verb => ({
+const elsewhere = (name: string, group: string, summary: string, examples: string[]): Verb => ({
   name,
+  group,
   summary,
   examples,
   local: true,
@@ -20,9 +21,9 @@ const elsewhere = (name: string, summary: string, examples: string[]): Verb => (
 
 const help: Verb = {
   name: "help",
-  args: ["[NOUN]"],
-  summary: "this page, or one with examples",
-  examples: ["claudemesh help topic"],
+  args: ["[NOUN]", "[VERB]"],
+  summary: "all verbs, those of a noun, or one with its flags and examples",
+  examples: ["claudemesh help topic", "claudemesh topic send --help"],
   local: true,
   run: ({ args, print }) => print({ help: helpPage(verbs, args) }, helpPage(verbs, args)),
 };
@@ -35,10 +36,10 @@ export const verbs: readonly Verb[] = [
   ...peerVerbs,
   ...messageVerbs,
   ...topicVerbs,
-  elsewhere("broker", "run a broker for a team (claudemesh broker --help)", [
+  elsewhere("broker", "daemon", "run a broker for a team (claudemesh broker --help)", [
     "claudemesh broker --host 0.0.0.0 --port 7433",
   ]),
-  elsewhere("mcp-serve", "the adapter that Claude Code starts", [
+  elsewhere("mcp-serve", "more", "the adapter that Claude Code starts", [
     "claude mcp add --scope user claudemesh -- claudemesh mcp-serve",
   ]),
   help,

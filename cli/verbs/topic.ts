@@ -4,7 +4,7 @@ import type { Topic } from "#protocol/features/topic.ts";
 import { whole } from "../input.ts";
 import { messageLine, table } from "../print.ts";
 import type { Verb } from "../verb.ts";
-import { SEND_OPTIONS, sendParams } from "./message.ts";
+import { awaited, LIST_OPTIONS, SEND_OPTIONS, sendParams } from "./message.ts";
 
 function line({ name, joined, unread, mentions, workspace }: Topic): string[] {
   return [
@@ -58,7 +58,7 @@ const send: Verb = {
     const [topic = "", ...words] = context.args;
     const params = await sendParams(context, words);
     const daemon = await context.daemon();
-    const sent = await daemon.topic.send({ ...params, topic });
+    const sent = await awaited(context, daemon.topic.send({ ...params, topic }));
     context.print(sent, `${sent.state}  ${sent.to}  (${sent.id.slice(-8)})`);
   },
 };
@@ -66,7 +66,7 @@ const send: Verb = {
 const history: Verb = {
   name: "topic history",
   args: ["TOPIC"],
-  options: { limit: { type: "string" }, "mark-read": { type: "boolean" } },
+  options: LIST_OPTIONS,
   summary: "what was said in a topic, oldest first",
   examples: ["claudemesh topic history deploys --limit 20"],
   async run({ args, options, workspace, daemon, print }) {

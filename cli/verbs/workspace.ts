@@ -4,6 +4,8 @@ import { duration, oneOf, string, whole } from "../input.ts";
 import { paint, table } from "../print.ts";
 import type { Verb } from "../verb.ts";
 
+const ROLES = ["member", "admin", "guest"] as const;
+
 const create: Verb = {
   name: "workspace create",
   args: ["NAME"],
@@ -87,7 +89,11 @@ const leave: Verb = {
 const inviteCreate: Verb = {
   name: "invite create",
   aliases: ["share"],
-  options: { role: { type: "string" }, uses: { type: "string" }, expires: { type: "string" } },
+  options: {
+    role: { type: "string", value: "R", values: ROLES, about: "what whoever joins by it becomes" },
+    uses: { type: "string", value: "N", about: "how many may join by it; 1 without it" },
+    expires: { type: "string", value: "T", about: "how long it is good, such as 24h; 7d without it" },
+  },
   summary: "a link that lets somebody in (once, for 7 days)",
   examples: ["claudemesh invite create", "claudemesh invite create --uses 5 --expires 24h --role guest"],
   async run({ options, workspace, daemon, print }) {
@@ -95,7 +101,7 @@ const inviteCreate: Verb = {
     const client = await daemon();
     const made = await client.invite.create({
       workspace,
-      role: oneOf(options.role, "--role", ["member", "admin", "guest"]),
+      role: oneOf(options.role, "--role", ROLES),
       uses: whole(options.uses, "--uses"),
       expiresInMs: expires === undefined ? undefined : duration(expires, "--expires"),
     });
@@ -109,12 +115,14 @@ const inviteCreate: Verb = {
 
 const join: Verb = {
   name: "join",
+  group: "invite",
   args: ["LINK"],
   summary: "join a workspace by its invite link (claudemesh LINK does too)",
   examples: ['claudemesh join "https://broker.example/i/Ab3dE6gh#…"'],
-  async run({ args, timeoutMs, daemon, print }) {
+  async run({ args, timeoutMs, daemon, waiting, print }) {
     const client = await daemon();
-    const joined = await client.invite.accept({ url: args[0] ?? "", waitMs: timeoutMs });
+    const joining = client.invite.accept({ url: args[0] ?? "", waitMs: timeoutMs });
+    const joined = await waiting("joining", joining);
     const note = joined.waiting
       ? "\nNobody who could hand over the workspace's key is online; it comes by itself as soon as somebody is."
       : `\nSee who is there: ${paint("bold", "claudemesh peers")}`;
