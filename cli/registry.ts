@@ -2,6 +2,7 @@
 import type { Verb } from "./verb.ts";
 import { daemonVerbs } from "./verbs/daemon.ts";
 import { helpPage } from "./verbs/help.ts";
+import { inviteVerbs } from "./verbs/invite.ts";
 import { logs } from "./verbs/logs.ts";
 import { messageVerbs } from "./verbs/message.ts";
 import { peerVerbs } from "./verbs/peer.ts";
@@ -33,6 +34,7 @@ export const verbs: readonly Verb[] = [
   ...daemonVerbs,
   logs,
   ...workspaceVerbs,
+  ...inviteVerbs,
   ...peerVerbs,
   ...messageVerbs,
   ...topicVerbs,
