@@ -1,13 +1,19 @@
 /** Members' names, and `peers`. */
 
+import { fromBase64url } from "#protocol/bytes.ts";
 import { activeMember, currentEpoch } from "#protocol/chain/state.ts";
+import { MeshError } from "#protocol/errors.ts";
 import type { PeerListing, SessionFace } from "#protocol/features/member.ts";
+import { sha256 } from "#protocol/hash.ts";
 import { EVERYONE } from "#protocol/ids.ts";
+import { didYouMean } from "#protocol/nearest.ts";
 import type { Handlers } from "#protocol/registry.ts";
+import { resolveAddress } from "../address.ts";
 import type { Happening } from "../context.ts";
 import type { Feature } from "../feature.ts";
+import { fingerprint } from "../fingerprint.ts";
 import { memberNames } from "../names.ts";
-import type { Caller, Opened, Peer } from "../peer.ts";
+import { type Caller, type Opened, PERSONAL, type Peer } from "../peer.ts";
 
 export const member: Feature = {
   name: "member",
@@ -44,7 +50,74 @@ export function peerHandlers(peer: Peer): Handlers<Caller>["peer"] {
     list: ({ workspace: selector }) => ({
       peers: peer.readable(selector).flatMap((opened) => peersOf(peer, opened)),
     }),
+    show({ workspace: selector, peer: text }) {
+      const { opened, id } = findPeer(peer, selector, text);
+      const listing = peersOf(peer, opened).find(({ member }) => member === id);
+      const chain = opened.workspace.chain();
+      const known = chain?.members.get(id);
+      if (!listing || !chain || !known) throw nobody(text);
+      const names = memberNames(opened.workspace);
+      return {
+        ...listing,
+        invitedBy: known.invitedBy && (names.get(known.invitedBy) ?? known.invitedBy),
+        rootFingerprint: fingerprint(sha256(known.root)),
+        devices: [...chain.devices.values()]
+          .filter(
+            ({ member, spans }) =>
+              member === id && spans.some(({ until }) => until === Number.POSITIVE_INFINITY),
+          )
+          .map((device) => ({ id: device.id, fingerprint: fingerprint(fromBase64url(device.id)) })),
+      };
+    },
+    search({ workspace: selector, query }) {
+      const words = query.toLowerCase().split(/\s+/);
+      const holds = (...texts: readonly (string | null)[]) => {
+        const text = texts.join("\n").toLowerCase();
+        return words.every((word) => text.includes(word));
+      };
+      const all = peer.readable(selector).flatMap((opened) => peersOf(peer, opened));
+      return {
+        peers: all.flatMap((listing) => {
+          if (holds(listing.name, listing.role)) return [listing];
+          const sessions = listing.sessions.filter(({ address, summary, cwd, host }) =>
+            holds(address, summary, cwd, host),
+          );
+          return sessions.length > 0 ? [{ ...listing, sessions }] : [];
+        }),
+      };
+    },
   };
+}
+
+/** Where the name stands for somebody: the workspace in use first, then those that others are in. */
+function findPeer(peer: Peer, selector: string | undefined, text: string): { opened: Opened; id: string } {
+  const [who = ""] = text.split("/");
+  const isMember = who !== EVERYONE && !who.startsWith("#");
+  const among = isMember ? peer.readable(selector) : [];
+  const found = among.flatMap((opened) => {
+    try {
+      return [{ opened, id: resolveAddress(peer, opened.workspace, who).label }];
+    } catch {
+      return [];
+    }
+  });
+  const rank = ({ opened }: { opened: Opened }) => (opened.used ? 0 : opened.slug === PERSONAL ? 2 : 1);
+  const [first, ...others] = found.toSorted((a, b) => rank(a) - rank(b));
+  if (!first) {
+    const names = among.flatMap(({ workspace }) => [...memberNames(workspace).values()]);
+    throw nobody(text, didYouMean(who, new Set(names), "See `claudemesh peers`."));
+  }
+  if (!first.opened.used && others.some(({ id }) => id !== first.id))
+    throw new MeshError(
+      "ambiguous",
+      `Several workspaces have somebody called "${who}".`,
+      `Add --workspace: ${found.map(({ opened }) => opened.slug).join(", ")}.`,
+    );
+  return first;
+}
+
+function nobody(text: string, hint = "See `claudemesh peers`."): MeshError {
+  return new MeshError("unknown_address", `Nobody here is called "${text}".`, hint);
 }
 
 function peersOf(peer: Peer, { slug, workspace }: Opened): PeerListing[] {
