@@ -32,6 +32,11 @@ export function safe(text: string): string {
   );
 }
 
+/** Who is there, and who isn't. */
+export function dot(online: boolean): string {
+  return online ? paint("green", "●") : "○";
+}
+
 export function clock(iso: string): string {
   return new Date(iso).toTimeString().slice(0, 8);
 }

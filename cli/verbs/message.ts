@@ -1,4 +1,4 @@
-/** send, inbox, message status */
+/** message send, inbox, status, history, search, tail */
 import { MeshError } from "#protocol/errors.ts";
 import { createRecordIds } from "#protocol/ids.ts";
 import { oneOf, string, textFrom, whole } from "../input.ts";
@@ -39,6 +39,12 @@ export async function sendParams({ options, timeoutMs, workspace }: Context, wor
 /** With --wait it may take a while. */
 export function awaited<T>({ options, waiting }: Context, sending: Promise<T>): Promise<T> {
   return options.wait === undefined ? sending : waiting(`waiting until it is ${options.wait}`, sending);
+}
+
+/** A stream goes on as long as the daemon does; its end is no end of what is streamed. @throws MeshError */
+export async function goOn({ closed }: Context): Promise<never> {
+  await closed();
+  throw new MeshError("daemon_unreachable", "The daemon has ended.", "Start it: claudemesh up");
 }
 
 const send: Verb = {
@@ -86,6 +92,52 @@ const inbox: Verb = {
   },
 };
 
+const history: Verb = {
+  name: "message history",
+  args: ["[WITH]"],
+  options: LIST_OPTIONS,
+  summary: "what was said with a member, a session, in a topic, or at all",
+  examples: ["claudemesh message history alice", "claudemesh message history --limit 20"],
+  async run({ args, options, workspace, daemon, print }) {
+    const client = await daemon();
+    const { messages } = await client.message.history({
+      workspace,
+      with: args[0],
+      limit: whole(options.limit, "--limit"),
+      markRead: options["mark-read"] === true,
+    });
+    print({ messages }, messages.length > 0 ? messages.map(messageLine).join("\n") : "Nothing was said yet.");
+  },
+};
+
+const search: Verb = {
+  name: "message search",
+  args: ["QUERY…"],
+  options: { limit: { type: "string", value: "N", about: "the best N; 50 without it" } },
+  summary: "messages with words that begin like these, the best first",
+  examples: ['claudemesh message search "flaky test"'],
+  async run({ args, options, workspace, daemon, print }) {
+    const client = await daemon();
+    const limit = whole(options.limit, "--limit");
+    const { messages } = await client.message.search({ workspace, query: args.join(" "), limit });
+    print({ messages }, messages.length > 0 ? messages.map(messageLine).join("\n") : "Nothing fits.");
+  },
+};
+
+const tail: Verb = {
+  name: "message tail",
+  summary: "what comes to the inbox, as it comes",
+  examples: ["claudemesh message tail", "claudemesh message tail --json"],
+  async run(context) {
+    const client = await context.daemon();
+    context.endless();
+    await client.message.tail({ workspace: context.workspace }, (message) =>
+      context.print(message, messageLine(message)),
+    );
+    await goOn(context);
+  },
+};
+
 const status: Verb = {
   name: "message status",
   args: ["ID"],
@@ -99,4 +151,4 @@ const status: Verb = {
   },
 };
 
-export const messageVerbs = [send, inbox, status];
+export const messageVerbs = [send, inbox, status, history, search, tail];

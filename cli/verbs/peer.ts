@@ -1,11 +1,10 @@
 /** peer list, show, search */
 import type { PeerListing } from "#protocol/features/member.ts";
-import { paint, safe, table } from "../print.ts";
+import { dot, paint, safe, table } from "../print.ts";
 import type { Verb } from "../verb.ts";
 
 function lines({ name, role, online, you, workspace, sessions }: PeerListing): string[] {
-  const dot = online ? paint("green", "●") : "○";
-  const head = `${dot} ${safe(name)}${you ? " (you)" : ""}  ${paint("dim", `${role} in ${workspace}`)}`;
+  const head = `${dot(online)} ${safe(name)}${you ? " (you)" : ""}  ${paint("dim", `${role} in ${workspace}`)}`;
   return [
     head,
     ...sessions.map(

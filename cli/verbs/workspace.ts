@@ -1,6 +1,6 @@
 /** workspace create, list, use, info, members, rename, leave, delete */
 import { confirm } from "../confirm.ts";
-import { paint, safe, table } from "../print.ts";
+import { dot, safe, table } from "../print.ts";
 import type { Verb } from "../verb.ts";
 
 const create: Verb = {
@@ -86,7 +86,7 @@ const members: Verb = {
     const client = await daemon();
     const { members } = await client.workspace.members({ workspace: args[0] ?? workspace });
     const rows = members.map(({ name, role, you, online, invitedBy }) => [
-      `${online ? paint("green", "●") : "○"} ${safe(name)}${you ? " (you)" : ""}`,
+      `${dot(online)} ${safe(name)}${you ? " (you)" : ""}`,
       role,
       invitedBy === null ? "" : `invited by ${safe(invitedBy)}`,
     ]);

@@ -6,14 +6,13 @@ import { MeshError } from "#protocol/errors.ts";
 import type { PeerListing, SessionFace } from "#protocol/features/member.ts";
 import { sha256 } from "#protocol/hash.ts";
 import { EVERYONE } from "#protocol/ids.ts";
-import { didYouMean } from "#protocol/nearest.ts";
 import type { Handlers } from "#protocol/registry.ts";
-import { resolveAddress } from "../address.ts";
+import { resolveIn } from "../address.ts";
 import type { Happening } from "../context.ts";
 import type { Feature } from "../feature.ts";
 import { fingerprint } from "../fingerprint.ts";
 import { memberNames } from "../names.ts";
-import { type Caller, type Opened, PERSONAL, type Peer } from "../peer.ts";
+import type { Caller, Opened, Peer } from "../peer.ts";
 
 export const member: Feature = {
   name: "member",
@@ -55,7 +54,7 @@ export function peerHandlers(peer: Peer): Handlers<Caller>["peer"] {
       const listing = peersOf(peer, opened).find(({ member }) => member === id);
       const chain = opened.workspace.chain();
       const known = chain?.members.get(id);
-      if (!listing || !chain || !known) throw nobody(text);
+      if (!listing || !chain || !known) throw new Error("who is found is a member");
       const names = memberNames(opened.workspace);
       return {
         ...listing,
@@ -92,32 +91,18 @@ export function peerHandlers(peer: Peer): Handlers<Caller>["peer"] {
 /** Where the name stands for somebody: the workspace in use first, then those that others are in. */
 function findPeer(peer: Peer, selector: string | undefined, text: string): { opened: Opened; id: string } {
   const [who = ""] = text.split("/");
-  const isMember = who !== EVERYONE && !who.startsWith("#");
-  const among = isMember ? peer.readable(selector) : [];
-  const found = among.flatMap((opened) => {
-    try {
-      return [{ opened, id: resolveAddress(peer, opened.workspace, who).label }];
-    } catch {
-      return [];
-    }
-  });
-  const rank = ({ opened }: { opened: Opened }) => (opened.used ? 0 : opened.slug === PERSONAL ? 2 : 1);
-  const [first, ...others] = found.toSorted((a, b) => rank(a) - rank(b));
-  if (!first) {
-    const names = among.flatMap(({ workspace }) => [...memberNames(workspace).values()]);
-    throw nobody(text, didYouMean(who, new Set(names), "See `claudemesh peers`."));
-  }
-  if (!first.opened.used && others.some(({ id }) => id !== first.id))
+  const found = resolveIn(peer, selector, who);
+  const [first] = found;
+  if (!first || first.address.topic !== null || first.address.label === EVERYONE)
+    throw new MeshError("unknown_address", `"${who}" is nobody's name.`, "See `claudemesh peers`.");
+  const { opened, address } = first;
+  if (!opened.used && found.some((one) => one.address.label !== address.label))
     throw new MeshError(
       "ambiguous",
       `Several workspaces have somebody called "${who}".`,
-      `Add --workspace: ${found.map(({ opened }) => opened.slug).join(", ")}.`,
+      `Add --workspace: ${found.map((one) => one.opened.slug).join(", ")}.`,
     );
-  return first;
-}
-
-function nobody(text: string, hint = "See `claudemesh peers`."): MeshError {
-  return new MeshError("unknown_address", `Nobody here is called "${text}".`, hint);
+  return { opened, id: address.label };
 }
 
 function peersOf(peer: Peer, { slug, workspace }: Opened): PeerListing[] {
