@@ -6,6 +6,7 @@ import { inviteVerbs } from "./verbs/invite.ts";
 import { logs } from "./verbs/logs.ts";
 import { messageVerbs } from "./verbs/message.ts";
 import { peerVerbs } from "./verbs/peer.ts";
+import { sessionVerbs } from "./verbs/session.ts";
 import { topicVerbs } from "./verbs/topic.ts";
 import { up } from "./verbs/up.ts";
 import { workspaceVerbs } from "./verbs/workspace.ts";
@@ -38,6 +39,7 @@ export const verbs: readonly Verb[] = [
   ...peerVerbs,
   ...messageVerbs,
   ...topicVerbs,
+  ...sessionVerbs,
   elsewhere("broker", "daemon", "run a broker for a team (claudemesh broker --help)", [
     "claudemesh broker --host 0.0.0.0 --port 7433",
   ]),

@@ -41,6 +41,13 @@ const MIGRATIONS: readonly Migration[] = [
       ) STRICT;
     `,
   },
+  {
+    name: "0002-session-faces",
+    sql: `
+      ALTER TABLE sessions ADD COLUMN summary TEXT;
+      ALTER TABLE sessions ADD COLUMN status TEXT;
+    `,
+  },
 ];
 
 export function openAccountDatabase(ports: Pick<PeerPorts, "openDatabase">): Database {

@@ -16,7 +16,10 @@ import { openWorkspace, type Workspace } from "./workspace.ts";
 export type Opened = { slug: string; used: boolean; workspace: Workspace };
 
 /** Who asks: the session that a client speaks for, and when it is gone. */
-export type Caller = { session: { id: string; name: string } | null; ended(run: () => void): void };
+export type Caller = { session: CallingSession | null; ended(run: () => void): void };
+
+/** `names`: all that it has had; messages may still be addressed to an old one. */
+export type CallingSession = { id: string; name: string; names: readonly string[] };
 
 export const PERSONAL = "personal";
 

@@ -92,14 +92,14 @@ export function messageHandlers(peer: Peer): Handlers<Caller>["message"] {
       return sendMessage(peer, opened, resolve(opened.workspace), options, caller);
     },
 
-    inbox({ workspace: selector, unread, markRead, limit = 1000 }, { session }) {
+    inbox({ workspace: selector, unread, markRead, limit = 1000 }, caller) {
       const messages = peer.readable(selector).flatMap((opened) =>
         opened.workspace.replica.db
           .sql(
             `SELECT m.*, r.id IS NOT NULL AS read FROM messages m LEFT JOIN reads r ON r.id = m.id
              WHERE ${FOR_ME} AND (?3 = 0 OR r.id IS NULL) ORDER BY m.id DESC LIMIT ?4`,
           )
-          .all(session?.name ?? null, opened.workspace.me, unread ? 1 : 0, limit)
+          .all(namesOf(caller), opened.workspace.me, unread ? 1 : 0, limit)
           .map((row) => toMessage(opened, row)),
       );
       messages.sort((a, b) => (a.id < b.id ? -1 : 1));
@@ -118,7 +118,7 @@ export function messageHandlers(peer: Peer): Handlers<Caller>["message"] {
       messages: shown(search(peer, selector, query, limit)),
     }),
 
-    tail({ workspace: selector }, { session, ended }, emit) {
+    tail({ workspace: selector }, caller, emit) {
       const among = peer.readable(selector).map(({ workspace }) => workspace);
       const stop = peer.listen((opened, happening) => {
         if (!among.includes(opened.workspace) || happening.type !== "applied" || !happening.isNew) return;
@@ -127,11 +127,11 @@ export function messageHandlers(peer: Peer): Handlers<Caller>["message"] {
           happening.event.kind === "message" &&
           opened.workspace.replica.db
             .sql(`SELECT 1 FROM messages m WHERE ${FOR_ME} AND m.sender = ?3 AND m.id = ?4`)
-            .get(session?.name ?? null, opened.workspace.me, from, id);
+            .get(namesOf(caller), opened.workspace.me, from, id);
         const said = isMine ? messageById(opened, from, id) : null;
         if (said) emit(said);
       });
-      ended(stop);
+      caller.ended(stop);
       return {};
     },
 
@@ -142,10 +142,38 @@ export function messageHandlers(peer: Peer): Handlers<Caller>["message"] {
   };
 }
 
-/** What is addressed to the session named ?1, or, where that is null, to the member ?2 and all of their sessions. */
+/**
+ * What is addressed to the session with the names ?1, a JSON list, or, where that is null, to the member ?2 and all of
+ * their sessions.
+ */
 const FOR_ME = `
-  m.incoming = 1 AND (?1 IS NULL OR m.to_session IS NULL OR m.to_session IN (?1, '*'))
-    AND NOT (m.sender = ?2 AND ?1 IS NOT NULL AND m.session IS ?1)`;
+  m.incoming = 1 AND (
+    ?1 IS NULL OR (
+      (m.to_session IS NULL OR m.to_session = '*' OR m.to_session IN (SELECT value FROM json_each(?1)))
+      AND NOT (m.sender = ?2 AND m.session IS NOT NULL AND m.session IN (SELECT value FROM json_each(?1)))
+    )
+  )`;
+
+function namesOf({ session }: Caller): string | null {
+  return session && JSON.stringify(session.names);
+}
+
+/** What the session that calls has said and was sent, in all workspaces. */
+export function countsOf(peer: Peer, caller: Caller): { sent: number; received: number; unread: number } {
+  const total = { sent: 0, received: 0, unread: 0 };
+  for (const { workspace } of peer.readable(undefined)) {
+    const count = (condition: string) =>
+      Number(
+        workspace.replica.db
+          .sql(`SELECT count(*) AS n FROM messages m WHERE ${condition}`)
+          .get(namesOf(caller), workspace.me)?.n ?? 0,
+      );
+    total.sent += count("m.sender = ?2 AND m.session IN (SELECT value FROM json_each(?1))");
+    total.received += count(FOR_ME);
+    total.unread += count(`${FOR_ME} AND m.id NOT IN (SELECT id FROM reads)`);
+  }
+  return total;
+}
 
 function shown(found: readonly Found[]): Message[] {
   return found.map(({ opened, row }) => toMessage(opened, row));
