@@ -1,9 +1,11 @@
 /** Every verb. The order is the order of `help`. */
+import { oneOf } from "./input.ts";
 import type { Verb } from "./verb.ts";
 import { daemonVerbs } from "./verbs/daemon.ts";
 import { helpPage } from "./verbs/help.ts";
 import { inviteVerbs } from "./verbs/invite.ts";
 import { logs } from "./verbs/logs.ts";
+import { meVerbs } from "./verbs/me.ts";
 import { messageVerbs } from "./verbs/message.ts";
 import { peerVerbs } from "./verbs/peer.ts";
 import { sessionVerbs } from "./verbs/session.ts";
@@ -30,6 +32,32 @@ const help: Verb = {
   run: ({ args, print }) => print({ help: helpPage(verbs, args) }, helpPage(verbs, args)),
 };
 
+const completions: Verb = {
+  name: "completions",
+  args: ["bash|zsh|fish"],
+  summary: "the shell's Tab knows the verbs, their flags and values",
+  examples: ["source <(claudemesh completions bash)", "claudemesh completions fish | source"],
+  local: true,
+  async run({ args, print }) {
+    const { completionScript, SHELLS } = await import("./completions.ts");
+    const shell = oneOf(args[0], "completions", SHELLS) ?? "bash";
+    const script = completionScript(shell, verbs);
+    print({ shell, script }, script.trimEnd());
+  },
+};
+
+const launch: Verb = {
+  name: "launch",
+  summary: "nothing to launch any more: says how it is now",
+  examples: ["claudemesh launch"],
+  local: true,
+  run: ({ print }) =>
+    print(
+      { ambient: true },
+      "There is nothing to launch any more: just run `claude`, and the session is on the mesh.",
+    ),
+};
+
 export const verbs: readonly Verb[] = [
   up,
   ...daemonVerbs,
@@ -40,11 +68,14 @@ export const verbs: readonly Verb[] = [
   ...messageVerbs,
   ...topicVerbs,
   ...sessionVerbs,
+  ...meVerbs,
   elsewhere("broker", "daemon", "run a broker for a team (claudemesh broker --help)", [
     "claudemesh broker --host 0.0.0.0 --port 7433",
   ]),
   elsewhere("mcp-serve", "more", "the adapter that Claude Code starts", [
     "claude mcp add --scope user claudemesh -- claudemesh mcp-serve",
   ]),
+  completions,
+  launch,
   help,
 ];

@@ -3,7 +3,7 @@ import type { PeerListing } from "#protocol/features/member.ts";
 import { dot, paint, safe, table } from "../print.ts";
 import type { Verb } from "../verb.ts";
 
-function lines({ name, role, online, you, workspace, sessions }: PeerListing): string[] {
+export function peerLines({ name, role, online, you, workspace, sessions }: PeerListing): string[] {
   const head = `${dot(online)} ${safe(name)}${you ? " (you)" : ""}  ${paint("dim", `${role} in ${workspace}`)}`;
   return [
     head,
@@ -22,7 +22,7 @@ const list: Verb = {
   async run({ workspace, daemon, print }) {
     const client = await daemon();
     const { peers } = await client.peer.list({ workspace });
-    print({ peers }, peers.flatMap(lines).join("\n"));
+    print({ peers }, peers.flatMap(peerLines).join("\n"));
   },
 };
 
@@ -43,7 +43,7 @@ const show: Verb = {
     ];
     print(
       found,
-      [...lines(found), table(rows.map(([what = "", ...row]) => [`    ${what}`, ...row]))].join("\n"),
+      [...peerLines(found), table(rows.map(([what = "", ...row]) => [`    ${what}`, ...row]))].join("\n"),
     );
   },
 };
@@ -56,7 +56,7 @@ const search: Verb = {
   async run({ args, workspace, daemon, print }) {
     const client = await daemon();
     const { peers } = await client.peer.search({ workspace, query: args.join(" ") });
-    print({ peers }, peers.length > 0 ? peers.flatMap(lines).join("\n") : "Nobody fits.");
+    print({ peers }, peers.length > 0 ? peers.flatMap(peerLines).join("\n") : "Nobody fits.");
   },
 };
 

@@ -5,7 +5,7 @@ import { dot, messageLine, safe, table } from "../print.ts";
 import type { Verb } from "../verb.ts";
 import { awaited, goOn, LIST_OPTIONS, SEND_OPTIONS, sendParams } from "./message.ts";
 
-function line({ name, joined, muted, unread, mentions, workspace }: Topic): string[] {
+export function topicLine({ name, joined, muted, unread, mentions, workspace }: Topic): string[] {
   return [
     `#${name}`,
     joined ? (muted ? "muted" : "joined") : "",
@@ -69,7 +69,7 @@ const list: Verb = {
     print(
       { topics },
       topics.length > 0
-        ? table(topics.map(line))
+        ? table(topics.map(topicLine))
         : "No topics yet. Make one: claudemesh topic create deploys",
     );
   },
