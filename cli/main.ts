@@ -1,29 +1,15 @@
 /** `claudemesh VERB …`: find the verb, ask the daemon, print, end with the right code. */
 import { writeSync } from "node:fs";
-import { parseArgs } from "node:util";
 import { connectDaemon, type DaemonClient } from "#adapters/daemon-client.ts";
 import { homePath, socketPath } from "#adapters/home.ts";
 import { VERSION } from "#adapters/version.ts";
 import { ERRORS, errorShape, MeshError } from "#protocol/errors.ts";
-import { didYouMean } from "#protocol/nearest.ts";
 import type { SocketHello } from "#protocol/socket.ts";
+import { APPROVAL_MODES } from "./flags.ts";
 import { duration, oneOf, string } from "./input.ts";
+import { parse } from "./parse.ts";
 import { verbs } from "./registry.ts";
-import type { Context, Options, Verb } from "./verb.ts";
-import { helpPage } from "./verbs/help.ts";
-
-const GLOBAL_OPTIONS = {
-  workspace: { type: "string" },
-  mesh: { type: "string" },
-  json: { type: "boolean" },
-  quiet: { type: "boolean" },
-  timeout: { type: "string" },
-  "no-start": { type: "boolean" },
-  "approval-mode": { type: "string" },
-  yes: { type: "boolean", short: "y" },
-  help: { type: "boolean", short: "h" },
-  session: { type: "string" },
-} as const;
+import type { Context } from "./verb.ts";
 
 const START_LIMIT_MS = 30_000;
 /** The daemon's own answer to a wait that ran out comes first. */
@@ -43,116 +29,61 @@ function out(fd: 1 | 2, text: string): void {
   }
 }
 
-/** The verb that the first words name, and the words behind it. */
-function findVerb(words: readonly string[]): { verb: Verb; rest: readonly string[] } {
-  const [first = "help"] = words;
-  if (/^https?:\/\//.test(first)) return findVerb(["join", ...words]);
-  for (const length of [2, 1]) {
-    const name = [first === "mesh" ? "workspace" : first, ...words.slice(1, length)].join(" ");
-    const verb =
-      words.length >= length || length === 1
-        ? verbs.find((one) => one.name === name || one.aliases?.includes(name))
-        : undefined;
-    if (verb) return { verb, rest: words.slice(length) };
-  }
-  const isNoun = verbs.some(({ name }) => name.startsWith(`${first} `));
-  const wanted = words.slice(0, isNoun ? 2 : 1).join(" ");
-  const names = verbs.flatMap(({ name, aliases = [] }) => [name, ...aliases]);
-  throw new MeshError(
-    "usage",
-    `There is no verb "${wanted}".`,
-    didYouMean(wanted, names, isNoun ? `See \`claudemesh help ${first}\`.` : "See `claudemesh help`."),
-  );
-}
-
-function parse(argv: readonly string[]): { verb: Verb; args: readonly string[]; options: Options } {
-  // First loosely, to find the verb among the flags; then strictly, with the verb's own flags.
-  const loose = parseArgs({
-    args: [...argv],
-    options: GLOBAL_OPTIONS,
-    allowPositionals: true,
-    strict: false,
-  });
-  const { verb } = findVerb(loose.positionals);
-  try {
-    const { positionals, values } = parseArgs({
-      args: [...argv],
-      options: { ...GLOBAL_OPTIONS, ...verb.options },
-      allowPositionals: true,
-    });
-    return { verb, args: findVerb(positionals).rest, options: values as Options };
-  } catch (error) {
-    const why = error instanceof Error ? (error.message.split(/[.\n]/)[0] ?? "") : String(error);
-    throw new MeshError(
-      "usage",
-      `${why}.`,
-      `See \`claudemesh help ${verb.name}\`; words that begin with - go behind --.`,
-    );
-  }
-}
-
-function requireArgs(verb: Verb, args: readonly string[]): void {
-  const wanted = verb.args ?? [];
-  const least = wanted.filter((name) => !name.startsWith("[")).length;
-  const most = wanted.some((name) => name.endsWith("…")) ? Number.POSITIVE_INFINITY : wanted.length;
-  if (args.length >= least && args.length <= most) return;
-  const what =
-    args.length < least
-      ? `${wanted[args.length] ?? "an argument"} is missing`
-      : `"${args[most]}" is one too many`;
-  throw new MeshError("usage", `${verb.name}: ${what}.`, `Example: ${verb.examples[0]}`);
-}
-
-async function connect(noStart: boolean, who: Pick<SocketHello, "session" | "mode">): Promise<DaemonClient> {
+async function connect(
+  { options, waiting }: Pick<Context, "options" | "waiting">,
+  who: Pick<SocketHello, "session" | "mode">,
+): Promise<DaemonClient> {
   const path = socketPath(homePath());
   const hello: SocketHello = { client: "cli", version: VERSION, ...who };
   try {
     return await connectDaemon(path, hello);
   } catch (error) {
-    if (noStart) throw error;
+    if (options["no-start"] === true) throw error;
   }
-  if (process.stderr.isTTY) out(2, "starting the daemon …\n");
   const { startDaemon } = await import("#adapters/start-daemon.ts");
-  await startDaemon([], { attached: false, limitMs: START_LIMIT_MS });
+  await waiting("starting the daemon", startDaemon([], { attached: false, limitMs: START_LIMIT_MS }));
   return connectDaemon(path, hello);
 }
 
 async function run(argv: readonly string[]): Promise<void> {
-  const { verb, args, options } = parse(argv);
+  const { verb, args, options } = parse(verbs, argv);
   const json = options.json === true;
-  if (options.help === true) {
-    const page = helpPage(verbs, argv.length === 1 ? [] : [verb.name]);
-    out(1, json ? `${JSON.stringify({ help: page })}\n` : `${page}\n`);
-    return;
-  }
-  requireArgs(verb, args);
+  const quiet = options.quiet === true;
   const timeoutMs = duration(string(options.timeout) ?? "10s", "--timeout");
-  const mode = oneOf(options["approval-mode"], "--approval-mode", ["plan", "read-only", "write", "yolo"]);
+  const mode = oneOf(options["approval-mode"], "--approval-mode", APPROVAL_MODES);
   const session = string(options.session) ?? process.env.CLAUDE_CODE_SESSION_ID;
   let client: DaemonClient | null = null;
   let limit: NodeJS.Timeout | undefined;
+  let stopShowing = () => {};
 
   const context: Context = {
     args,
     options,
     json,
-    quiet: options.quiet === true,
+    quiet,
     timeoutMs,
     workspace: string(options.workspace) ?? string(options.mesh) ?? process.env.CLAUDEMESH_WORKSPACE,
     async daemon() {
-      client = await connect(options["no-start"] === true, { session, mode });
+      client = await connect(context, { session, mode });
       context.limited();
       return client.daemon;
     },
     print(value, text) {
       if (json) out(1, `${JSON.stringify(value)}\n`);
-      else if (options.quiet !== true && text !== "") out(1, `${text}\n`);
+      else if (!quiet && text !== "") out(1, `${text}\n`);
     },
     note(text) {
-      if (!json && options.quiet !== true) out(2, `${text}\n`);
+      if (!json && !quiet) out(2, `${text}\n`);
+    },
+    async waiting(what, work) {
+      if (!process.stderr.isTTY || json || quiet) return work;
+      const { showWaiting } = await import("./waiting.ts");
+      stopShowing = showWaiting(what, (text) => out(2, text));
+      return work.finally(stopShowing);
     },
     limited() {
       limit = setTimeout(() => {
+        stopShowing();
         fail(
           new MeshError(
             "timeout",

@@ -1,5 +1,5 @@
 /** How things look in a terminal. Colours only there, and never against NO_COLOR. */
-import { styleText } from "node:util";
+import { stripVTControlCharacters, styleText } from "node:util";
 import type { Message } from "#protocol/features/message.ts";
 
 type Style = Parameters<typeof styleText>[0];
@@ -10,13 +10,15 @@ export function paint(style: Style, text: string): string {
 
 /** Columns as wide as their widest cell. */
 export function table(rows: readonly (readonly string[])[]): string {
+  // Colours take no room.
+  const widthOf = (cell: string) => stripVTControlCharacters(cell).length;
   const widths: number[] = [];
   for (const row of rows)
-    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length);
+    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, widthOf(cell));
   return rows
     .map((row) =>
       row
-        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+        .map((cell, i) => cell + " ".repeat((widths[i] ?? 0) - widthOf(cell)))
         .join("  ")
         .trimEnd(),
     )
@@ -28,6 +30,11 @@ export function safe(text: string): string {
   return text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, (sign) =>
     sign === "\n" || sign === "\t" ? sign : "\ufffd",
   );
+}
+
+/** Who is there, and who isn't. */
+export function dot(online: boolean): string {
+  return online ? paint("green", "●") : "○";
 }
 
 export function clock(iso: string): string {

@@ -1,8 +1,16 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { isSource, ROOT, sourceFiles } from "#test/house/sources.ts";
+import { GLOBAL_FLAGS } from "./flags.ts";
 import { verbs } from "./registry.ts";
-import { helpPage } from "./verbs/help.ts";
+import type { Flag } from "./verb.ts";
+import { helpPage, rowOf } from "./verbs/help.ts";
+
+test("every flag says what it is for, and one with a value names it", () => {
+  const flags = [GLOBAL_FLAGS, ...verbs.map(({ options = {} }) => options)].flatMap(Object.values<Flag>);
+  expect(flags.filter(({ about }) => about === "")).toEqual([]);
+  expect(flags.filter(({ type, value }) => (type === "string") !== (value !== undefined))).toEqual([]);
+});
 
 const names = new Set(verbs.flatMap(({ name, aliases = [] }) => [name, ...aliases]));
 const nouns = new Set(verbs.map(({ name }) => name.split(" ")[0]));
@@ -45,10 +53,15 @@ test("every command that an error, a page or the docs tell people to run is ther
 });
 
 test("help fits a screen, names every verb, and each verb has an example that begins with it", () => {
-  const page = helpPage(verbs, []);
-  expect(page.split("\n").length).toBeLessThanOrEqual(40);
-  for (const { name, aliases = [], examples } of verbs) {
-    expect(page).toContain(aliases[0] ?? name);
+  const lines = helpPage(verbs, []).split("\n");
+  expect(lines.length).toBeLessThanOrEqual(24);
+  expect(lines.filter((line) => line.length > 80)).toEqual([]);
+  for (const verb of verbs) {
+    const { name, aliases = [], examples } = verb;
+    const { row, word } = rowOf(verb);
+    const first = lines.findIndex((line) => line.startsWith(`  ${row} `));
+    const last = lines.findIndex((line, i) => i > first && !line.startsWith("    "));
+    expect(lines.slice(first, last).join(" ").split(/ {2,}/)).toContain(word);
     expect(helpPage(verbs, name.split(" "))).toContain(examples[0]);
     expect(
       examples.some((example) => [name, ...aliases].some((one) => example.includes(`claudemesh ${one}`))),

@@ -1,18 +1,23 @@
 /** Every verb. The order is the order of `help`. */
+import { oneOf } from "./input.ts";
 import type { Verb } from "./verb.ts";
 import { auditVerbs } from "./verbs/audit.ts";
 import { daemonVerbs } from "./verbs/daemon.ts";
 import { helpPage } from "./verbs/help.ts";
+import { inviteVerbs } from "./verbs/invite.ts";
 import { logs } from "./verbs/logs.ts";
+import { meVerbs } from "./verbs/me.ts";
 import { messageVerbs } from "./verbs/message.ts";
 import { peerVerbs } from "./verbs/peer.ts";
+import { sessionVerbs } from "./verbs/session.ts";
 import { topicVerbs } from "./verbs/topic.ts";
 import { up } from "./verbs/up.ts";
 import { workspaceVerbs } from "./verbs/workspace.ts";
 
 /** The launcher hands these to other programs; they stand here for `help`. */
-const elsewhere = (name: string, summary: string, examples: string[]): Verb => ({
+const elsewhere = (name: string, group: string, summary: string, examples: string[]): Verb => ({
   name,
+  group,
   summary,
   examples,
   local: true,
@@ -21,11 +26,37 @@ const elsewhere = (name: string, summary: string, examples: string[]): Verb => (
 
 const help: Verb = {
   name: "help",
-  args: ["[NOUN]"],
-  summary: "this page, or one with examples",
-  examples: ["claudemesh help topic"],
+  args: ["[NOUN]", "[VERB]"],
+  summary: "all verbs, those of a noun, or one with its flags and examples",
+  examples: ["claudemesh help topic", "claudemesh topic send --help"],
   local: true,
   run: ({ args, print }) => print({ help: helpPage(verbs, args) }, helpPage(verbs, args)),
+};
+
+const completions: Verb = {
+  name: "completions",
+  args: ["bash|zsh|fish"],
+  summary: "the shell's Tab knows the verbs, their flags and values",
+  examples: ["source <(claudemesh completions bash)", "claudemesh completions fish | source"],
+  local: true,
+  async run({ args, print }) {
+    const { completionScript, SHELLS } = await import("./completions.ts");
+    const shell = oneOf(args[0], "completions", SHELLS) ?? "bash";
+    const script = completionScript(shell, verbs);
+    print({ shell, script }, script.trimEnd());
+  },
+};
+
+const launch: Verb = {
+  name: "launch",
+  summary: "nothing to launch any more: says how it is now",
+  examples: ["claudemesh launch"],
+  local: true,
+  run: ({ print }) =>
+    print(
+      { ambient: true },
+      "There is nothing to launch any more: just run `claude`, and the session is on the mesh.",
+    ),
 };
 
 export const verbs: readonly Verb[] = [
@@ -33,15 +64,20 @@ export const verbs: readonly Verb[] = [
   ...daemonVerbs,
   logs,
   ...workspaceVerbs,
+  ...inviteVerbs,
   ...peerVerbs,
   ...messageVerbs,
   ...topicVerbs,
+  ...sessionVerbs,
   ...auditVerbs,
-  elsewhere("broker", "run a broker for a team (claudemesh broker --help)", [
+  ...meVerbs,
+  elsewhere("broker", "daemon", "run a broker for a team (claudemesh broker --help)", [
     "claudemesh broker --host 0.0.0.0 --port 7433",
   ]),
-  elsewhere("mcp-serve", "the adapter that Claude Code starts", [
+  elsewhere("mcp-serve", "more", "the adapter that Claude Code starts", [
     "claude mcp add --scope user claudemesh -- claudemesh mcp-serve",
   ]),
+  completions,
+  launch,
   help,
 ];

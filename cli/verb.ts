@@ -1,6 +1,16 @@
 /** What a verb is: how it is called, and one function that asks the daemon and prints. */
-import type { ParseArgsOptionsConfig } from "node:util";
 import type { Client } from "#protocol/registry.ts";
+
+/** As Node's parseArgs takes it, with what help, docs and completions say of it. */
+export type Flag = {
+  type: "string" | "boolean";
+  short?: string;
+  /** Name of its value in usage lines: `--limit N`. */
+  value?: string;
+  /** All values that it takes, where they can be listed. */
+  values?: readonly string[];
+  about: string;
+};
 
 export type Options = Record<string, string | boolean | undefined>;
 
@@ -18,6 +28,8 @@ export type Context = {
   print(json: unknown, text: string): void;
   /** A remark for a person, on stderr; nothing under --json or --quiet. */
   note(text: string): void;
+  /** Shows on a terminal what is waited for, until `work` has settled. */
+  waiting<T>(what: string, work: Promise<T>): Promise<T>;
   /** From now on the time limit counts; `daemon()` calls it. */
   limited(): void;
   /** From now on there is no time limit: the verb runs until it is ended. */
@@ -27,12 +39,14 @@ export type Context = {
 };
 
 export type Verb = {
-  /** Noun and verb: "topic send". */
+  /** Noun and verb, "topic send", or one word. */
   name: string;
+  /** The row of the overview for a name of one word. */
+  group?: string;
   aliases?: readonly string[];
-  /** Names of the words it takes; an optional one in brackets. */
+  /** Names of the words it takes; an optional one in brackets, one that repeats with …. */
   args?: readonly string[];
-  options?: ParseArgsOptionsConfig;
+  options?: Readonly<Record<string, Flag>>;
   summary: string;
   examples: readonly string[];
   /** Neither daemon nor time limit is needed. */

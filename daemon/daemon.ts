@@ -17,7 +17,7 @@ export async function createDaemon(ports: DaemonPorts, config: DaemonConfig): Pr
     version: ports.version,
     pid: ports.pid,
     log: ports.log,
-    session: sessions.find,
+    session: sessions.caller,
   });
   return { serve, start: peer.start, stop: peer.stop };
 }

@@ -1,7 +1,8 @@
 /** The Claude sessions attached to this daemon: a durable name from the folder, one live holder for each. */
 import { legalName } from "#protocol/derive.ts";
-import type { SessionFace } from "#protocol/features/member.ts";
-import type { Peer } from "#sdk/peer.ts";
+import { MeshError } from "#protocol/errors.ts";
+import { type SessionFace, sessionFace } from "#protocol/features/member.ts";
+import type { Caller, Peer } from "#sdk/peer.ts";
 
 export type AttachedSession = SessionFace & { since: number };
 
@@ -11,21 +12,33 @@ export type Sessions = {
   list(): readonly AttachedSession[];
   /** By the client's session id, or by name. */
   find(id: string): AttachedSession | null;
+  /** The same, as whoever answers a request sees it. */
+  caller(id: string): Caller["session"];
+  /** Shows another face from now on. @throws MeshError bad_data, conflict for a name that can't be had */
+  change(session: AttachedSession, face: Partial<Pick<SessionFace, "name" | "status" | "summary">>): void;
 };
 
 export function createSessions(peer: Peer): Sessions {
   let attached: readonly AttachedSession[] = [];
 
+  /** Last active first: that one gets what is for no session in particular. */
   const become = (next: readonly AttachedSession[]) => {
     attached = next;
     peer.setSessions(next.map(({ since: _, ...face }) => face));
+  };
+
+  const isActive = (session: AttachedSession) => {
+    if (attached[0] !== session) become([session, ...attached.filter((one) => one !== session)]);
   };
 
   /** The name this session had, else one it had for the folder that nobody holds now, else the next free one. */
   const nameFor = (id: string, cwd: string): string => {
     const held = new Set(attached.map(({ name }) => name));
     const rows = peer.database
-      .sql("SELECT name FROM sessions WHERE id = ?1 OR cwd = ?2 ORDER BY id = ?1 DESC, seen_at DESC")
+      .sql(
+        `SELECT name FROM sessions WHERE forwards IS NULL AND (id = ?1 OR cwd = ?2)
+         ORDER BY id = ?1 DESC, seen_at DESC`,
+      )
       .all(id, cwd);
     const known = rows.map((row) => String(row.name)).find((name) => !held.has(name));
     if (known) return known;
@@ -37,34 +50,82 @@ export function createSessions(peer: Peer): Sessions {
     }
   };
 
+  const find = (id: string) => attached.find((session) => session.id === id || session.name === id) ?? null;
+
+  /** @throws MeshError bad_data, conflict */
+  const requireFree = (session: AttachedSession, name: string) => {
+    if (legalName(name) !== name)
+      throw new MeshError(
+        "bad_data",
+        `"${name}" is no name for a session.`,
+        `Use a-z, 0-9, dot, dash: ${legalName(name) || "payments"}.`,
+      );
+    const holder = peer.database.sql("SELECT id FROM sessions WHERE name = ?").get(name);
+    if (holder && holder.id !== session.id)
+      throw new MeshError(
+        "conflict",
+        `Another session of yours has the name "${name}".`,
+        "Take another; see `claudemesh session list`.",
+      );
+  };
+
   return {
     attach({ id, cwd, host }) {
       // The same session again replaces its former self: its adapter has come back.
       attached = attached.filter((session) => session.id !== id);
       const name = nameFor(id, cwd);
       const since = Math.floor(peer.now());
+      const before = peer.database
+        .sql("SELECT status, summary FROM sessions WHERE name = ? AND id = ?")
+        .get(name, id);
       peer.database
         .sql(
-          "INSERT INTO sessions (name, id, cwd, seen_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET id = ?2, cwd = ?3, seen_at = ?4",
+          `INSERT INTO sessions (name, id, cwd, seen_at) VALUES (?1, ?2, ?3, ?4)
+           ON CONFLICT DO UPDATE SET id = ?2, cwd = ?3, seen_at = ?4, status = ?5, summary = ?6, forwards = NULL`,
         )
-        .run(name, id, cwd, since);
+        .run(name, id, cwd, since, before?.status ?? null, before?.summary ?? null);
       const session: AttachedSession = {
         id,
         name,
         type: "claude",
-        status: "idle",
-        summary: null,
+        status: sessionFace.shape.status.catch("idle").parse(before?.status),
+        summary: before?.summary ? String(before.summary) : null,
         cwd: cwd.slice(-300),
         host,
         since,
       };
-      become([...attached, session]);
+      become([session, ...attached]);
       return session;
     },
     detach(session) {
       become(attached.filter((one) => one !== session));
     },
-    list: () => attached,
-    find: (id) => attached.find((session) => session.id === id || session.name === id) ?? null,
+    list: () => attached.toSorted((a, b) => a.since - b.since),
+    find,
+    caller(id) {
+      const session = find(id);
+      if (!session) return null;
+      isActive(session);
+      const rows = peer.database.sql("SELECT name FROM sessions WHERE id = ?").all(session.id);
+      return { id: session.id, name: session.name, names: rows.map((row) => String(row.name)) };
+    },
+    change(session, face) {
+      if (face.name !== undefined) requireFree(session, face.name);
+      const before = session.name;
+      Object.assign(session, face);
+      // An old name stays, and forwards what is sent to it, until another session takes it.
+      peer.database.transaction(() => {
+        peer.database
+          .sql(
+            `INSERT INTO sessions (name, id, cwd, seen_at, status, summary)
+             SELECT ?1, id, cwd, ?2, ?3, ?4 FROM sessions WHERE name = ?5
+             ON CONFLICT DO UPDATE SET seen_at = ?2, status = ?3, summary = ?4, forwards = NULL`,
+          )
+          .run(session.name, Math.floor(peer.now()), session.status, session.summary, before);
+        if (before === session.name) return;
+        peer.database.sql("UPDATE sessions SET forwards = ? WHERE name = ?").run(session.name, before);
+      });
+      become([...attached]);
+    },
   };
 }

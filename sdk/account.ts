@@ -39,7 +39,8 @@ const MIGRATIONS: readonly Migration[] = [
       CREATE TABLE sessions (
         name TEXT PRIMARY KEY, id TEXT NOT NULL, cwd TEXT NOT NULL, seen_at INTEGER NOT NULL,
         -- Set for a name that its session gave up for another.
-        forwards TEXT
+        forwards TEXT,
+        summary TEXT, status TEXT
       ) STRICT;
     `,
   },

@@ -4,7 +4,7 @@ import { EVERYONE } from "#protocol/ids.ts";
 import { didYouMean } from "#protocol/nearest.ts";
 import { forwardedName, sessionById, sessionNames } from "./features/session.ts";
 import { memberNames, topicLabel, topicNames } from "./names.ts";
-import type { Peer } from "./peer.ts";
+import { type Opened, PERSONAL, type Peer } from "./peer.ts";
 import type { Workspace } from "./workspace.ts";
 
 export type Address = {
@@ -41,6 +41,27 @@ export function resolveAddress(peer: Peer, workspace: Workspace, text: string): 
   }
   const current = forwardedName(workspace, member, session);
   return { label: member, to: `${name}/${current}`, toSession: current, topic: null };
+}
+
+/** Every workspace that is read and knows the address, the one in use first. @throws what the first says where none does */
+export function resolveIn(
+  peer: Peer,
+  selector: string | undefined,
+  text: string,
+): { opened: Opened; address: Address }[] {
+  const rank = ({ used, slug }: Opened) => (used ? 0 : slug === PERSONAL ? 2 : 1);
+  const among = peer.readable(selector).toSorted((a, b) => rank(a) - rank(b));
+  const failures: unknown[] = [];
+  const found = among.flatMap((opened) => {
+    try {
+      return [{ opened, address: resolveAddress(peer, opened.workspace, text) }];
+    } catch (error) {
+      failures.push(error);
+      return [];
+    }
+  });
+  if (found.length === 0) throw failures[0];
+  return found;
 }
 
 /** By the client's own session id, ours or a colleague's. @throws MeshError unknown_address */

@@ -44,5 +44,5 @@ export function applyEvent(
 
 /** Names of the tables that a feature's SQL makes. */
 export function tableNames(feature: Feature): string[] {
-  return [...feature.tables.matchAll(/CREATE TABLE (\w+)/g)].map((match) => match[1] ?? "");
+  return [...feature.tables.matchAll(/CREATE (?:VIRTUAL )?TABLE (\w+)/g)].map((match) => match[1] ?? "");
 }

@@ -16,7 +16,10 @@ import { openWorkspace, type Workspace } from "./workspace.ts";
 export type Opened = { slug: string; used: boolean; workspace: Workspace };
 
 /** Who asks: the session that a client speaks for, and when it is gone. */
-export type Caller = { session: { id: string; name: string } | null; ended(run: () => void): void };
+export type Caller = { session: CallingSession | null; ended(run: () => void): void };
+
+/** `names`: all that it has had; messages may still be addressed to an old one. */
+export type CallingSession = { id: string; name: string; names: readonly string[] };
 
 export const PERSONAL = "personal";
 
@@ -44,6 +47,8 @@ export type Peer = {
   add(workspace: string, broker: string, invite: InviteSecret): Promise<Opened>;
   remove(opened: Opened): Promise<void>;
   use(opened: Opened): void;
+  /** Gives a workspace another name on this machine. @throws MeshError bad_data, conflict, refused */
+  rename(opened: Opened, name: string): void;
   /** Gives a workspace whose slug is provisional its own name. */
   settleSlug(opened: Opened, name: string): void;
   listen(listener: (where: Opened, happening: Happening) => void): () => void;
@@ -115,6 +120,21 @@ export async function createPeer(
     return row;
   };
 
+  /** As somebody typed it. @throws MeshError bad_data, conflict */
+  const newSlug = (name: string): string => {
+    const slug = legalName(name);
+    if (slug === "")
+      throw new MeshError(
+        "bad_data",
+        `"${name}" has no letter or digit for a name.`,
+        "Use a-z, 0-9, dot, dash.",
+      );
+    if (workspaces.some((one) => one.slug === slug)) {
+      throw new MeshError("conflict", `You have a workspace "${slug}" already.`, "Give it another name.");
+    }
+    return slug;
+  };
+
   const freeSlug = (wanted: string) => {
     const taken = new Set(workspaces.map(({ slug }) => slug));
     if (!taken.has(wanted)) return wanted;
@@ -177,16 +197,7 @@ export async function createPeer(
       selector === undefined ? choose(workspaces, resolves) : byName(selector),
 
     async create(name, broker) {
-      const slug = legalName(name);
-      if (slug === "")
-        throw new MeshError(
-          "bad_data",
-          `"${name}" has no letter or digit for a name.`,
-          "Use a-z, 0-9, dot, dash.",
-        );
-      if (workspaces.some((one) => one.slug === slug)) {
-        throw new MeshError("conflict", `You have a workspace "${slug}" already.`, "Give it another name.");
-      }
+      const slug = newSlug(name);
       const id = await foundWorkspace(ports, account);
       const opened = await open(insert(id, slug, broker, null));
       opened.workspace.say(EVERYONE, { kind: "workspace.profile", name: slug });
@@ -215,6 +226,13 @@ export async function createPeer(
       for (const one of workspaces) one.used = one === opened;
       database.sql("UPDATE workspaces SET used = (id = ?)").run(opened.workspace.id);
     },
+    rename(opened, name) {
+      requireShared(opened, "keeps its name");
+      opened.slug = name === opened.slug ? name : newSlug(name);
+      database
+        .sql("UPDATE workspaces SET slug = ?, unnamed = 0 WHERE id = ?")
+        .run(opened.slug, opened.workspace.id);
+    },
     settleSlug(opened, name) {
       const row = database.sql("SELECT unnamed FROM workspaces WHERE id = ?").get(opened.workspace.id);
       if (row?.unnamed !== 1) return;
@@ -240,6 +258,16 @@ export async function createPeer(
   const reacts = reactions.map((make) => make(peer));
   for (const row of database.sql("SELECT * FROM workspaces ORDER BY position").all()) await open(row);
   return peer;
+}
+
+/** The workspace for notes to oneself is there as long as the account. @throws MeshError refused */
+export function requireShared({ slug }: Opened, but: string): void {
+  if (slug !== PERSONAL) return;
+  throw new MeshError(
+    "refused",
+    `The workspace "${PERSONAL}" is for your notes, and ${but}.`,
+    "See `claudemesh workspace list` for others.",
+  );
 }
 
 /** The one in use, else the only one besides `personal`, else the only one where the address resolves. */

@@ -28,7 +28,8 @@ export function statusOf(mark: string): SessionFace["status"] {
 export function faceOf(context: Context, boot: string, sessions: readonly SessionFace[]): Face {
   const { keyring, replica } = context;
   const { head } = context.index().chain;
-  const live = sessions.flatMap(({ name, status }) => {
+  const inOrder = sessions.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  const live = inOrder.flatMap(({ name, status }) => {
     const key = keyring.cellKey(EVERYONE, claimCell(name));
     return key ? liveMark(key, status) : [];
   });

@@ -7,6 +7,7 @@ import type { Verb } from "../verb.ts";
 
 const down: Verb = {
   name: "down",
+  group: "daemon",
   summary: "stop the daemon; nothing queued is lost",
   examples: ["claudemesh down"],
   async run({ limited, print }) {
@@ -27,6 +28,7 @@ const down: Verb = {
 
 const status: Verb = {
   name: "status",
+  group: "daemon",
   summary: "the daemon, the links, what is unread",
   examples: ["claudemesh status", "claudemesh status --json"],
   async run({ daemon, print }) {
@@ -47,6 +49,7 @@ const status: Verb = {
 
 const whoami: Verb = {
   name: "whoami",
+  group: "account",
   summary: "the account on this machine",
   examples: ["claudemesh whoami"],
   async run({ daemon, print }) {

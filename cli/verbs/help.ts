@@ -1,45 +1,91 @@
-/** help: one screen for everything, and a page with examples for each noun or verb. */
-import { MeshError } from "#protocol/errors.ts";
-import { didYouMean } from "#protocol/nearest.ts";
+/** help: one screen for everything, a page for each noun, and one for each verb. */
+import { isNoun, unknownVerb } from "../parse.ts";
 import { table } from "../print.ts";
-import type { Verb } from "../verb.ts";
+import type { Flag, Verb } from "../verb.ts";
 
 const HEAD = "claudemesh: your team's AI coding sessions, connected and end-to-end encrypted";
-const GLOBAL = `Everywhere: --workspace W  --json  --quiet  --timeout 10s  --no-start  --yes
-Addresses:  alice  alice/payments  alice/*  #topic  *  me
-More:       claudemesh help NOUN`;
+const WIDTH = 80;
+const MORE = "more";
+const FOOT = [
+  'Example:     claudemesh send alice "the build is green"',
+  "Addresses:   alice  alice/payments  alice/*  #topic  *  me  me/*",
+  "Everywhere:  --workspace W  --json  --quiet  --timeout 10s  --no-start  --yes",
+  "More:        claudemesh NOUN --help, claudemesh NOUN VERB --help",
+];
+
+/** Where a verb stands in the overview, and as what: its noun, or the group of a name that is one word. */
+export function rowOf({ name, group, args = [] }: Verb): { row: string; word: string } {
+  const [noun = "", verb] = name.split(" ");
+  if (verb !== undefined) return { row: noun, word: verb };
+  return { row: group ?? MORE, word: name === "join" ? [name, ...args].join(" ") : name };
+}
 
 export function usageOf({ name, aliases, args = [], options = {} }: Verb): string {
-  const flags = Object.entries(options).map(
-    ([flag, { type }]) => `[--${flag}${type === "string" ? ` ${flag.toUpperCase()}` : ""}]`,
-  );
+  const flags = Object.entries(options).map(([flag, one]) => `[${flagUsage(flag, one)}]`);
   return ["claudemesh", aliases?.[0] ?? name, ...args, ...flags].join(" ");
 }
 
+export function flagUsage(flag: string, { type, value }: Flag): string {
+  return `--${flag}${type === "string" ? ` ${value ?? flag.toUpperCase()}` : ""}`;
+}
+
+/** What a flag's line says behind its name. */
+export function flagAbout({ about, short, values }: Flag): string {
+  const all = values ? `: ${values.join(", ")}` : "";
+  return `${about}${all}${short ? ` (-${short})` : ""}`;
+}
+
+/** @throws MeshError usage for words that name nothing */
 export function helpPage(verbs: readonly Verb[], words: readonly string[]): string {
-  if (words.length === 0) {
-    const rows = verbs.map((verb) => [
-      `  ${[verb.aliases?.[0] ?? verb.name, ...(verb.args ?? [])].join(" ")}`,
-      verb.summary,
-    ]);
-    return `${HEAD}\n\n${table(rows)}\n\n${GLOBAL}`;
-  }
+  if (words.length === 0) return overview(verbs);
   const wanted = words.join(" ");
-  const found = verbs.filter(
-    ({ name, aliases = [] }) => name === wanted || aliases.includes(wanted) || name.startsWith(`${wanted} `),
-  );
-  if (found.length === 0) {
-    const names = verbs.flatMap(({ name, aliases = [] }) => [name, ...aliases]);
-    throw new MeshError(
-      "usage",
-      `There is no verb "${wanted}".`,
-      didYouMean(wanted, names, "See `claudemesh help`."),
-    );
+  const verb = verbs.find(({ name, aliases = [] }) => name === wanted || aliases.includes(wanted));
+  const ofNoun = isNoun(verbs, words) ? verbs.filter(({ name }) => name.startsWith(`${wanted} `)) : [];
+  const pages = [...(verb ? [verbPage(verb)] : []), ...(ofNoun.length > 0 ? [nounPage(ofNoun)] : [])];
+  if (pages.length === 0) throw unknownVerb(verbs, words);
+  return pages.join("\n\n");
+}
+
+function overview(verbs: readonly Verb[]): string {
+  const rows = new Map<string, string[]>();
+  for (const { row, word } of verbs.map(rowOf)) rows.set(row, [...(rows.get(row) ?? []), word]);
+  // What is seldom needed comes last.
+  const more = rows.get(MORE) ?? [];
+  rows.delete(MORE);
+  rows.set(MORE, more);
+  const short = verbs.flatMap(({ aliases = [] }) => aliases);
+  rows.set("short", short);
+  const lines = [...rows].flatMap(([row, words]) => wrapped(`  ${row.padEnd(11)}`, words));
+  return [HEAD, "", ...lines, "", ...FOOT].join("\n");
+}
+
+/** Words behind a head, in as many lines as they need. */
+function wrapped(head: string, words: readonly string[]): string[] {
+  const lines = [head];
+  for (const word of words) {
+    const line = lines.at(-1) ?? "";
+    if (line.length + 2 + word.length > WIDTH) lines.push(" ".repeat(head.length) + word);
+    else lines[lines.length - 1] = line === head ? line + word : `${line}  ${word}`;
   }
-  return found
-    .map(
-      (verb) =>
-        `${usageOf(verb)}\n  ${verb.summary}\n${verb.examples.map((line) => `    ${line}`).join("\n")}`,
-    )
-    .join("\n\n");
+  return lines;
+}
+
+function nounPage(verbs: readonly Verb[]): string {
+  const rows = verbs.map((verb) => [`  ${[verb.name, ...(verb.args ?? [])].join(" ")}`, verb.summary]);
+  const examples = verbs.flatMap(({ examples }) => examples.slice(0, 1)).map((line) => `  ${line}`);
+  return `claudemesh\n${table(rows)}\n\nExamples:\n${examples.join("\n")}`;
+}
+
+function verbPage(verb: Verb): string {
+  const { name, aliases = [], args = [], options = {}, summary, examples } = verb;
+  const known = [name, ...aliases];
+  const rows = Object.entries(options).map(([flag, one]) => [`  ${flagUsage(flag, one)}`, flagAbout(one)]);
+  return [
+    known.map((one) => ["claudemesh", one, ...args].join(" ")).join("\n"),
+    `  ${summary}`,
+    ...(rows.length > 0 ? ["", table(rows)] : []),
+    "",
+    "Examples:",
+    ...examples.map((line) => `  ${line}`),
+  ].join("\n");
 }

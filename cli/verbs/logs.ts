@@ -14,7 +14,11 @@ function printLines({ json, print }: Context, text: string): void {
 
 export const logs: Verb = {
   name: "logs",
-  options: { follow: { type: "boolean", short: "f" }, limit: { type: "string" } },
+  group: "daemon",
+  options: {
+    follow: { type: "boolean", short: "f", about: "go on with what is logged from now on" },
+    limit: { type: "string", value: "N", about: "lines at most; 100 without it" },
+  },
   summary: "what the daemon has logged; -f goes on",
   examples: ["claudemesh logs --limit 20", "claudemesh logs -f"],
   local: true,

@@ -1,15 +1,14 @@
-/** topic create, list, join, leave, send, history, tail */
-import { MeshError } from "#protocol/errors.ts";
+/** topic create, list, join, leave, send, history, tail, members, mute */
 import type { Topic } from "#protocol/features/topic.ts";
 import { whole } from "../input.ts";
-import { messageLine, table } from "../print.ts";
+import { dot, messageLine, safe, table } from "../print.ts";
 import type { Verb } from "../verb.ts";
-import { SEND_OPTIONS, sendParams } from "./message.ts";
+import { awaited, goOn, LIST_OPTIONS, SEND_OPTIONS, sendParams } from "./message.ts";
 
-function line({ name, joined, unread, mentions, workspace }: Topic): string[] {
+export function topicLine({ name, joined, muted, unread, mentions, workspace }: Topic): string[] {
   return [
     `#${name}`,
-    joined ? "joined" : "",
+    joined ? (muted ? "muted" : "joined") : "",
     unread > 0 ? `${unread} unread` : "",
     mentions > 0 ? `${mentions} for you` : "",
     workspace,
@@ -31,6 +30,34 @@ function change(verb: "create" | "join" | "leave", summary: string, done: string
   };
 }
 
+const mute: Verb = {
+  name: "topic mute",
+  args: ["TOPIC"],
+  options: { off: { type: "boolean", about: "count it again" } },
+  summary: "count nothing there as unread, except what names you",
+  examples: ["claudemesh topic mute deploys", "claudemesh topic mute deploys --off"],
+  async run({ args, options, workspace, daemon, print }) {
+    const client = await daemon();
+    const topic = await client.topic.mute({ workspace, topic: args[0] ?? "", muted: options.off !== true });
+    print(topic, `${topic.muted ? "muted" : "no longer muted:"} #${topic.name} in ${topic.workspace}`);
+  },
+};
+
+const members: Verb = {
+  name: "topic members",
+  args: ["TOPIC"],
+  summary: "who follows a topic",
+  examples: ["claudemesh topic members deploys"],
+  async run({ args, workspace, daemon, print }) {
+    const client = await daemon();
+    const { members } = await client.topic.members({ workspace, topic: args[0] ?? "" });
+    const lines = members.map(
+      ({ name, you, online }) => `${dot(online)} ${safe(name)}${you ? " (you)" : ""}`,
+    );
+    print({ members }, lines.length > 0 ? lines.join("\n") : "Nobody follows it.");
+  },
+};
+
 const list: Verb = {
   name: "topic list",
   aliases: ["topics"],
@@ -42,7 +69,7 @@ const list: Verb = {
     print(
       { topics },
       topics.length > 0
-        ? table(topics.map(line))
+        ? table(topics.map(topicLine))
         : "No topics yet. Make one: claudemesh topic create deploys",
     );
   },
@@ -58,7 +85,7 @@ const send: Verb = {
     const [topic = "", ...words] = context.args;
     const params = await sendParams(context, words);
     const daemon = await context.daemon();
-    const sent = await daemon.topic.send({ ...params, topic });
+    const sent = await awaited(context, daemon.topic.send({ ...params, topic }));
     context.print(sent, `${sent.state}  ${sent.to}  (${sent.id.slice(-8)})`);
   },
 };
@@ -66,7 +93,7 @@ const send: Verb = {
 const history: Verb = {
   name: "topic history",
   args: ["TOPIC"],
-  options: { limit: { type: "string" }, "mark-read": { type: "boolean" } },
+  options: LIST_OPTIONS,
   summary: "what was said in a topic, oldest first",
   examples: ["claudemesh topic history deploys --limit 20"],
   async run({ args, options, workspace, daemon, print }) {
@@ -95,8 +122,7 @@ const tail: Verb = {
     await client.topic.tail({ workspace: context.workspace, topic: context.args[0] ?? "" }, (message) =>
       context.print(message, messageLine(message)),
     );
-    await context.closed();
-    throw new MeshError("daemon_unreachable", "The daemon has ended.", "Start it: claudemesh up");
+    await goOn(context);
   },
 };
 
@@ -108,4 +134,6 @@ export const topicVerbs = [
   send,
   history,
   tail,
+  members,
+  mute,
 ];

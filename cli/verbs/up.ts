@@ -23,14 +23,15 @@ function daemonArgs({ options }: Context): string[] {
 
 export const up: Verb = {
   name: "up",
+  group: "daemon",
   options: {
-    foreground: { type: "boolean" },
-    name: { type: "string" },
-    broker: { type: "string" },
-    "no-broker": { type: "boolean" },
-    port: { type: "string" },
+    foreground: { type: "boolean", about: "show what happens until Ctrl-C, which then stops everything" },
+    name: { type: "string", value: "N", about: "your name in workspaces; the system user's without it" },
+    broker: { type: "string", value: "URL", about: "the broker for new workspaces" },
+    "no-broker": { type: "boolean", about: "bring none along on this machine" },
+    port: { type: "string", value: "N", about: "of the broker that comes along; drawn once without it" },
   },
-  summary: "start the daemon (and a broker on this machine)",
+  summary: "start the daemon (and a broker on this machine); the flags are remembered",
   examples: [
     "claudemesh up",
     "claudemesh up --foreground",
@@ -41,7 +42,8 @@ export const up: Verb = {
     const args = daemonArgs(context);
     const attached = context.options.foreground === true;
     const { startDaemon } = await import("#adapters/start-daemon.ts");
-    const child = await startDaemon(args, { attached, limitMs: START_LIMIT_MS });
+    const starting = startDaemon(args, { attached, limitMs: START_LIMIT_MS });
+    const child = await context.waiting("starting the daemon", starting);
     const client = await connectDaemon(socketPath(homePath()), { client: "cli", version: VERSION });
     if (child.already && args.length > 0) {
       context.note(
@@ -133,6 +135,8 @@ function feedLine(event: FeedEvent): string {
       return event.state === "connecting" ? "" : `  ${at} ${event.workspace} is ${event.state}`;
     case "peer":
       return `  ${at} ${safe(event.name)} is ${event.online ? "online" : "away"} in ${event.workspace}`;
+    case "typing":
+      return `  ${at} ${safe(event.name)} writes to ${safe(event.to)}`;
     case "joined":
       return `  ${at} ${safe(event.name)} joined ${event.workspace}`;
   }

@@ -1,7 +1,6 @@
-/** workspace create, list, use, info, leave; invite create; join */
-import { MeshError } from "#protocol/errors.ts";
-import { duration, oneOf, string, whole } from "../input.ts";
-import { paint, table } from "../print.ts";
+/** workspace create, list, use, info, members, rename, leave, delete */
+import { confirm } from "../confirm.ts";
+import { dot, safe, table } from "../print.ts";
 import type { Verb } from "../verb.ts";
 
 const create: Verb = {
@@ -69,57 +68,60 @@ const leave: Verb = {
   args: ["WORKSPACE"],
   summary: "leave a workspace; its records on this machine go",
   examples: ["claudemesh workspace leave acme --yes"],
-  async run({ args, options, daemon, print }) {
-    const workspace = args[0] ?? "";
-    if (options.yes !== true) {
-      throw new MeshError(
-        "usage",
-        `Leaving ${workspace} deletes its messages on this machine.`,
-        "Add --yes if you mean it.",
-      );
-    }
-    const client = await daemon();
+  async run(context) {
+    const workspace = context.args[0] ?? "";
+    await confirm(context, `Leaving ${workspace} deletes its messages on this machine.`);
+    const client = await context.daemon();
     const left = await client.workspace.leave({ workspace });
-    print(left, `left ${left.slug}`);
+    context.print(left, `left ${left.slug}`);
   },
 };
 
-const inviteCreate: Verb = {
-  name: "invite create",
-  aliases: ["share"],
-  options: { role: { type: "string" }, uses: { type: "string" }, expires: { type: "string" } },
-  summary: "a link that lets somebody in (once, for 7 days)",
-  examples: ["claudemesh invite create", "claudemesh invite create --uses 5 --expires 24h --role guest"],
-  async run({ options, workspace, daemon, print }) {
-    const expires = string(options.expires);
+const members: Verb = {
+  name: "workspace members",
+  args: ["[WORKSPACE]"],
+  summary: "who is in it, with their roles",
+  examples: ["claudemesh workspace members acme"],
+  async run({ args, workspace, daemon, print }) {
     const client = await daemon();
-    const made = await client.invite.create({
-      workspace,
-      role: oneOf(options.role, "--role", ["member", "admin", "guest"]),
-      uses: whole(options.uses, "--uses"),
-      expiresInMs: expires === undefined ? undefined : duration(expires, "--expires"),
-    });
-    const times = made.uses === 1 ? "once" : `${made.uses} times`;
-    print(
-      made,
-      `${made.url}\n\nGood for ${made.role}, ${times}, until ${made.expiresAt}. The part behind # is the secret:\nsend the link over a channel that you trust. Your colleague runs: claudemesh join LINK`,
+    const { members } = await client.workspace.members({ workspace: args[0] ?? workspace });
+    const rows = members.map(({ name, role, you, online, invitedBy }) => [
+      `${dot(online)} ${safe(name)}${you ? " (you)" : ""}`,
+      role,
+      invitedBy === null ? "" : `invited by ${safe(invitedBy)}`,
+    ]);
+    print({ members }, table(rows));
+  },
+};
+
+const rename: Verb = {
+  name: "workspace rename",
+  args: ["[WORKSPACE]", "NEW"],
+  summary: "its name on this machine; colleagues keep theirs",
+  examples: ["claudemesh workspace rename acme acme-corp"],
+  async run({ args, workspace, daemon, print }) {
+    const name = args.at(-1) ?? "";
+    const client = await daemon();
+    const renamed = await client.workspace.rename({ workspace: args.length > 1 ? args[0] : workspace, name });
+    print(renamed, `it is ${renamed.slug} here now`);
+  },
+};
+
+const remove: Verb = {
+  name: "workspace delete",
+  args: ["WORKSPACE"],
+  summary: "delete a workspace of yours that nobody else is in",
+  examples: ["claudemesh workspace delete acme --yes"],
+  async run(context) {
+    const workspace = context.args[0] ?? "";
+    await confirm(
+      context,
+      `Deleting ${workspace} deletes its messages on this machine, and nobody else has them.`,
     );
+    const client = await context.daemon();
+    const deleted = await client.workspace.delete({ workspace });
+    context.print(deleted, `deleted ${deleted.slug}`);
   },
 };
 
-const join: Verb = {
-  name: "join",
-  args: ["LINK"],
-  summary: "join a workspace by its invite link (claudemesh LINK does too)",
-  examples: ['claudemesh join "https://broker.example/i/Ab3dE6gh#…"'],
-  async run({ args, timeoutMs, daemon, print }) {
-    const client = await daemon();
-    const joined = await client.invite.accept({ url: args[0] ?? "", waitMs: timeoutMs });
-    const note = joined.waiting
-      ? "\nNobody who could hand over the workspace's key is online; it comes by itself as soon as somebody is."
-      : `\nSee who is there: ${paint("bold", "claudemesh peers")}`;
-    print(joined, `joined ${joined.slug} as ${joined.member.name} (${joined.member.role})${note}`);
-  },
-};
-
-export const workspaceVerbs = [create, list, use, info, leave, inviteCreate, join];
+export const workspaceVerbs = [create, list, use, info, members, rename, leave, remove];

@@ -2,6 +2,7 @@
 import { fromBase64url } from "#protocol/bytes.ts";
 import { sha256 } from "#protocol/hash.ts";
 import type { Handlers } from "#protocol/registry.ts";
+import { fingerprint } from "#sdk/fingerprint.ts";
 import type { Caller, Peer } from "#sdk/peer.ts";
 import type { DaemonConfig, DaemonPorts } from "../ports.ts";
 
@@ -29,10 +30,4 @@ export function accountHandlers(
       };
     },
   };
-}
-
-/** Groups of four hex digits of the first 16 bytes. */
-function fingerprint(bytes: Uint8Array): string {
-  const hex = Array.from(bytes.subarray(0, 16), (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return (hex.match(/.{4}/g) ?? []).join(" ");
 }

@@ -40,6 +40,10 @@ function feedEvents(where: Opened, happening: Happening, at: string): FeedEvent[
           online: happening.online,
         },
       ];
+    case "told": {
+      const { told, from } = happening;
+      return [{ type: "typing", at, workspace: slug, name: names().get(from.member) ?? "", to: told.to }];
+    }
     case "chain": {
       const before = happening.before?.members;
       const newcomers = [...happening.state.members.keys()].filter((id) => before && !before.has(id));

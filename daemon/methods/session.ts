@@ -1,19 +1,62 @@
-/** session.attach, session.list */
+/** session.attach, list; name, summary, status, stats of the session that speaks */
+import { MeshError } from "#protocol/errors.ts";
 import type { Handlers } from "#protocol/registry.ts";
+import { countsOf } from "#sdk/features/message.ts";
+import { messageFor } from "#sdk/features/routing.ts";
 import type { Caller, Peer } from "#sdk/peer.ts";
-import type { Sessions } from "../sessions.ts";
+import type { AttachedSession, Sessions } from "../sessions.ts";
 
 export function sessionHandlers(peer: Peer, sessions: Sessions): Handlers<Caller>["session"] {
+  const faceOf = ({ id, name, status, summary }: AttachedSession) => ({
+    id,
+    name,
+    address: `${peer.account.name}/${name}`,
+    status,
+    summary,
+  });
+
+  /** @throws MeshError session_needed for a client that speaks for none */
+  const calling = ({ session }: Caller): AttachedSession => {
+    const found = session && sessions.find(session.id);
+    if (found) return found;
+    throw new MeshError(
+      "session_needed",
+      "This is about one session, and none that is attached here speaks.",
+      "Run it inside of a Claude session, or name one by --session; see `claudemesh session list`.",
+    );
+  };
+
+  const change = (caller: Caller, face: Parameters<Sessions["change"]>[1]) => {
+    const session = calling(caller);
+    sessions.change(session, face);
+    return faceOf(session);
+  };
+
   return {
-    attach(params, caller) {
+    attach(params, caller, emit) {
       const session = sessions.attach(params);
-      caller.ended(() => sessions.detach(session));
-      return { name: session.name, address: `${peer.account.name}/${session.name}` };
+      const stop = peer.listen((where, happening) => {
+        const message = messageFor(where, happening, session.name);
+        if (message) emit({ type: "message", message });
+      });
+      caller.ended(() => {
+        stop();
+        sessions.detach(session);
+      });
+      return { name: session.name, address: faceOf(session).address };
     },
     list: () => ({
       sessions: sessions
         .list()
         .map(({ since, ...face }) => ({ ...face, since: new Date(since).toISOString() })),
     }),
+    name: ({ name }, caller) => change(caller, { name }),
+    summary: ({ text }, caller) => change(caller, { summary: text === "" ? null : text }),
+    status: ({ status }, caller) => change(caller, { status }),
+    stats(_, caller) {
+      const session = calling(caller);
+      const since = new Date(session.since).toISOString();
+      return { ...faceOf(session), since, ...countsOf(peer, caller) };
+    },
   };
 }

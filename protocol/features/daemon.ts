@@ -66,6 +66,15 @@ export const accountMethods = methods({
   },
 });
 
+/** The session that speaks, as colleagues see it. */
+const ownFace = z.object({
+  id: z.string(),
+  name: z.string(),
+  address: z.string(),
+  status: sessionFace.shape.status,
+  summary: z.string().nullable(),
+});
+
 export const sessionMethods = methods({
   /** Streams for as long as the session lives; ending the connection detaches it. */
   attach: {
@@ -83,6 +92,20 @@ export const sessionMethods = methods({
     params: z.strictObject({}),
     result: z.object({ sessions: z.array(sessionFace.extend({ since: isoTime })) }),
   },
+  /** Another name for the session that speaks. What is sent to an old one still comes to it. */
+  name: { scope: "write", params: z.strictObject({ name: z.string().min(1).max(100) }), result: ownFace },
+  /** What it works on, in a line; an empty one takes it away. */
+  summary: { scope: "write", params: z.strictObject({ text: z.string().max(200) }), result: ownFace },
+  status: {
+    scope: "write",
+    params: z.strictObject({ status: sessionFace.shape.status }),
+    result: ownFace,
+  },
+  stats: {
+    scope: "read",
+    params: z.strictObject({}),
+    result: ownFace.extend({ since: isoTime, sent: z.int(), received: z.int(), unread: z.int() }),
+  },
 });
 
 export const feedEvent = z.discriminatedUnion("type", [
@@ -94,6 +117,14 @@ export const feedEvent = z.discriminatedUnion("type", [
     workspace: z.string(),
     name: z.string(),
     online: z.boolean(),
+  }),
+  /** Somebody writes in a topic, or to everyone. */
+  z.object({
+    type: z.literal("typing"),
+    at: isoTime,
+    workspace: z.string(),
+    name: z.string(),
+    to: z.string(),
   }),
   z.object({ type: z.literal("joined"), at: isoTime, workspace: z.string(), name: z.string() }),
 ]);

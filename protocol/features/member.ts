@@ -78,6 +78,23 @@ export const peerMethods = methods({
     params: z.strictObject({ workspace }),
     result: z.object({ peers: z.array(peerListing) }),
   },
+  show: {
+    scope: "read",
+    params: z.strictObject({ workspace, peer: z.string().min(1).max(200) }),
+    result: peerListing.extend({
+      /** Who made the invite; null for the owner. */
+      invitedBy: z.string().nullable(),
+      /** Of the root key, to compare outside of the mesh. */
+      rootFingerprint: z.string(),
+      devices: z.array(z.object({ id, fingerprint: z.string() })),
+    }),
+  },
+  /** Members and sessions in whose names, folders, hosts or summaries each word occurs. */
+  search: {
+    scope: "read",
+    params: z.strictObject({ workspace, query: z.string().min(1).max(200) }),
+    result: z.object({ peers: z.array(peerListing) }),
+  },
 });
 
 export type SessionFace = z.infer<typeof sessionFace>;

@@ -104,6 +104,25 @@ export const messageMethods = methods({
     params: z.strictObject({ workspace, to: z.string().max(200) }),
     result: done,
   },
+  /** The newest with whoever `with` names (a member, a session, a topic, everyone), or with everybody; oldest first. */
+  history: {
+    scope: "read",
+    params: z.strictObject({
+      workspace,
+      with: z.string().min(1).max(200).optional(),
+      limit: limit.optional(),
+      markRead: z.boolean().optional(),
+    }),
+    result: z.object({ messages: z.array(message) }),
+  },
+  /** Messages in which each word begins one of theirs, the best first. */
+  search: {
+    scope: "read",
+    params: z.strictObject({ workspace, query: z.string().min(1).max(200), limit: limit.optional() }),
+    result: z.object({ messages: z.array(message) }),
+  },
+  /** What comes to the inbox, as it comes. */
+  tail: { scope: "read", params: z.strictObject({ workspace }), result: done, event: message },
   status: {
     scope: "read",
     params: z.strictObject({ workspace, id: idPart }),

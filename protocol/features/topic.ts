@@ -1,7 +1,7 @@
 /** Topics: named rooms of a workspace. Everyone can list and join them; the broker sees an opaque label. */
 import { z } from "zod";
 import { done, isoTime, limit, methods, workspace } from "../method.ts";
-import { name } from "../schema.ts";
+import { id, name } from "../schema.ts";
 import { message, sendOptions, sent } from "./message.ts";
 
 export const events = {
@@ -18,6 +18,8 @@ export const topic = z.object({
   name,
   workspace: z.string(),
   joined: z.boolean(),
+  /** On this machine: nothing said there counts as unread, except what names me. */
+  muted: z.boolean(),
   unread: z.int(),
   mentions: z.int(),
   createdBy: z.string(),
@@ -33,6 +35,15 @@ export const topicMethods = methods({
   },
   join: { scope: "write", params: one, result: topic },
   leave: { scope: "write", params: one, result: topic },
+  mute: { scope: "write", params: one.extend({ muted: z.boolean() }), result: topic },
+  /** Who follows it. */
+  members: {
+    scope: "read",
+    params: one,
+    result: z.object({
+      members: z.array(z.object({ member: id, name: z.string(), you: z.boolean(), online: z.boolean() })),
+    }),
+  },
   send: { scope: "write", params: z.strictObject({ ...sendOptions, topic: topicName }), result: sent },
   history: {
     scope: "read",

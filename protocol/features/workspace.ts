@@ -22,6 +22,27 @@ const listed = z.object({
   used: z.boolean(),
 });
 
+const workspaceMember = z.object({
+  member: id,
+  name: z.string(),
+  role,
+  you: z.boolean(),
+  online: z.boolean(),
+  /** Who made the invite; null for the owner. */
+  invitedBy: z.string().nullable(),
+});
+
+const listedInvite = z.object({
+  code: inviteCode,
+  workspace: z.string(),
+  role,
+  uses: z.int(),
+  used: z.int(),
+  expiresAt: isoTime,
+  by: z.string(),
+  state: z.enum(["open", "used up", "expired"]),
+});
+
 export const workspaceMethods = methods({
   list: { scope: "read", params: z.strictObject({}), result: z.object({ workspaces: z.array(listed) }) },
   create: {
@@ -42,6 +63,23 @@ export const workspaceMethods = methods({
       /** Why it can't be used to the full at the moment. */
       note: z.string().nullable(),
     }),
+  },
+  members: {
+    scope: "read",
+    params: z.strictObject({ workspace }),
+    result: z.object({ members: z.array(workspaceMember) }),
+  },
+  /** Its name on this machine; colleagues keep theirs. */
+  rename: {
+    scope: "write",
+    params: z.strictObject({ workspace, name: z.string().min(1).max(100) }),
+    result: z.object({ id, slug: z.string() }),
+  },
+  /** Of a workspace that nobody else is in: it goes from this machine. */
+  delete: {
+    scope: "admin",
+    params: z.strictObject({ workspace: z.string().min(1) }),
+    result: z.object({ id, slug: z.string() }),
   },
   leave: {
     scope: "admin",
@@ -66,6 +104,11 @@ export const inviteMethods = methods({
     }),
     result: z.object({ url: z.string(), code: inviteCode, role, expiresAt: isoTime, uses: z.int() }),
   },
+  list: {
+    scope: "read",
+    params: z.strictObject({ workspace }),
+    result: z.object({ invites: z.array(listedInvite) }),
+  },
   accept: {
     scope: "admin",
     params: z.strictObject({
@@ -84,3 +127,5 @@ export const inviteMethods = methods({
 
 export type LinkState = z.infer<typeof linkState>;
 export type ListedWorkspace = z.infer<typeof listed>;
+export type WorkspaceMember = z.infer<typeof workspaceMember>;
+export type ListedInvite = z.infer<typeof listedInvite>;

@@ -1,11 +1,16 @@
 /** Members' names, and `peers`. */
 
+import { fromBase64url } from "#protocol/bytes.ts";
 import { activeMember, currentEpoch } from "#protocol/chain/state.ts";
+import { MeshError } from "#protocol/errors.ts";
 import type { PeerListing, SessionFace } from "#protocol/features/member.ts";
+import { sha256 } from "#protocol/hash.ts";
 import { EVERYONE } from "#protocol/ids.ts";
 import type { Handlers } from "#protocol/registry.ts";
+import { resolveIn } from "../address.ts";
 import type { Happening } from "../context.ts";
 import type { Feature } from "../feature.ts";
+import { fingerprint } from "../fingerprint.ts";
 import { memberNames } from "../names.ts";
 import type { Caller, Opened, Peer } from "../peer.ts";
 import { liveSessions } from "./session.ts";
@@ -43,11 +48,68 @@ export function introduceMyself(peer: Peer) {
 export function peerHandlers(peer: Peer): Handlers<Caller>["peer"] {
   return {
     async list({ workspace: selector }) {
-      const opened = peer.readable(selector);
-      await Promise.all(opened.map(({ workspace }) => workspace.presence.refresh()));
-      return { peers: opened.flatMap((one) => peersOf(peer, one)) };
+      return { peers: await listingsOf(peer, selector) };
+    },
+    show({ workspace: selector, peer: text }) {
+      const { opened, id } = findPeer(peer, selector, text);
+      const listing = peersOf(peer, opened).find(({ member }) => member === id);
+      const chain = opened.workspace.chain();
+      const known = chain?.members.get(id);
+      if (!listing || !chain || !known) throw new Error("who is found is a member");
+      const names = memberNames(opened.workspace);
+      return {
+        ...listing,
+        invitedBy: known.invitedBy && (names.get(known.invitedBy) ?? known.invitedBy),
+        rootFingerprint: fingerprint(sha256(known.root)),
+        devices: [...chain.devices.values()]
+          .filter(
+            ({ member, spans }) =>
+              member === id && spans.some(({ until }) => until === Number.POSITIVE_INFINITY),
+          )
+          .map((device) => ({ id: device.id, fingerprint: fingerprint(fromBase64url(device.id)) })),
+      };
+    },
+    async search({ workspace: selector, query }) {
+      const words = query.toLowerCase().split(/\s+/);
+      const holds = (...texts: readonly (string | null)[]) => {
+        const text = texts.join("\n").toLowerCase();
+        return words.every((word) => text.includes(word));
+      };
+      const all = await listingsOf(peer, selector);
+      return {
+        peers: all.flatMap((listing) => {
+          if (holds(listing.name, listing.role)) return [listing];
+          const sessions = listing.sessions.filter(({ address, summary, cwd, host }) =>
+            holds(address, summary, cwd, host),
+          );
+          return sessions.length > 0 ? [{ ...listing, sessions }] : [];
+        }),
+      };
     },
   };
+}
+
+/** Where the name stands for somebody: the workspace in use first, then those that others are in. */
+function findPeer(peer: Peer, selector: string | undefined, text: string): { opened: Opened; id: string } {
+  const [who = ""] = text.split("/");
+  const found = resolveIn(peer, selector, who);
+  const [first] = found;
+  if (!first || first.address.topic !== null || first.address.label === EVERYONE)
+    throw new MeshError("unknown_address", `"${who}" is nobody's name.`, "See `claudemesh peers`.");
+  const { opened, address } = first;
+  if (!opened.used && found.some((one) => one.address.label !== address.label))
+    throw new MeshError(
+      "ambiguous",
+      `Several workspaces have somebody called "${who}".`,
+      `Add --workspace: ${found.map((one) => one.opened.slug).join(", ")}.`,
+    );
+  return { opened, id: address.label };
+}
+
+async function listingsOf(peer: Peer, selector: string | undefined): Promise<PeerListing[]> {
+  const opened = peer.readable(selector);
+  await Promise.all(opened.map(({ workspace }) => workspace.presence.refresh()));
+  return opened.flatMap((one) => peersOf(peer, one));
 }
 
 function peersOf(peer: Peer, { slug, workspace }: Opened): PeerListing[] {
@@ -67,7 +129,9 @@ function peersOf(peer: Peer, { slug, workspace }: Opened): PeerListing[] {
       online: you || devices.length > 0,
       you,
       lastSeen: lastSeen === null ? null : new Date(lastSeen).toISOString(),
-      sessions: sessions.map((session) => peerSession(peer, name, session)),
+      sessions: sessions
+        .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+        .map((session) => peerSession(peer, name, session)),
     };
   });
 }

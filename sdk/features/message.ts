@@ -7,6 +7,7 @@ import { LIMITS } from "#protocol/limits.ts";
 import type { SqlRow } from "#protocol/ports.ts";
 import type { Handlers } from "#protocol/registry.ts";
 import { type Address, resolveAddress, resolveSession } from "../address.ts";
+import { conversation, type Found, KEEP_WORDS, search, WORDS_TABLE } from "../conversation.ts";
 import type { Feature } from "../feature.ts";
 import { memberNames } from "../names.ts";
 import type { Caller, Opened, Peer } from "../peer.ts";
@@ -17,14 +18,16 @@ export const message: Feature = {
   name: "message",
   tables: `
     CREATE TABLE messages (
-      sender TEXT NOT NULL, id TEXT NOT NULL, seq INTEGER, at INTEGER, label TEXT NOT NULL,
+      position INTEGER PRIMARY KEY, sender TEXT NOT NULL, id TEXT NOT NULL, seq INTEGER, at INTEGER, label TEXT NOT NULL,
       to_text TEXT NOT NULL, to_session TEXT, session TEXT, topic TEXT, text TEXT NOT NULL, reply_to TEXT,
       thread TEXT, mentioned INTEGER NOT NULL, incoming INTEGER NOT NULL, priority TEXT NOT NULL, sent_at INTEGER NOT NULL,
-      PRIMARY KEY (sender, id)
+      UNIQUE (sender, id)
     ) STRICT;
     CREATE INDEX messages_by_id ON messages (id);
     CREATE INDEX messages_incoming ON messages (id) WHERE incoming = 1;
     CREATE INDEX messages_by_topic ON messages (topic, id) WHERE topic IS NOT NULL;
+    CREATE INDEX messages_by_label ON messages (label, sender, id);
+    ${WORDS_TABLE}
   `,
   apply: {
     message({ db, me }, event, { id, from, label, seq, at }) {
@@ -54,7 +57,8 @@ export const message: Feature = {
           event.priority,
           event.sentAt,
         );
-      if (added.changes === 0) {
+      if (added.changes > 0) db.sql(KEEP_WORDS).run(event.text);
+      else {
         db.sql("UPDATE messages SET seq = ?, at = ? WHERE sender = ? AND id = ? AND seq IS NULL").run(
           seq,
           at,
@@ -89,18 +93,14 @@ export function messageHandlers(peer: Peer): Handlers<Caller>["message"] {
       return sendMessage(peer, opened, resolve(opened.workspace), options, caller);
     },
 
-    inbox({ workspace: selector, unread, markRead, limit = 1000 }, { session }) {
+    inbox({ workspace: selector, unread, markRead, limit = 1000 }, caller) {
       const messages = peer.readable(selector).flatMap((opened) =>
         opened.workspace.replica.db
           .sql(
             `SELECT m.*, r.id IS NOT NULL AS read FROM messages m LEFT JOIN reads r ON r.id = m.id
-               LEFT JOIN routes t ON t.id = m.id
-             WHERE m.incoming = 1 AND (?1 = 0 OR r.id IS NULL)
-               AND (?2 IS NULL OR coalesce(m.to_session, t.session, '*') IN (?2, '*'))
-               AND NOT (m.sender = ?3 AND ?2 IS NOT NULL AND m.session IS ?2)
-             ORDER BY m.id DESC LIMIT ?4`,
+             WHERE ${FOR_ME} AND (?3 = 0 OR r.id IS NULL) ORDER BY m.id DESC LIMIT ?4`,
           )
-          .all(unread ? 1 : 0, session?.name ?? null, opened.workspace.me, limit)
+          .all(namesOf(caller), opened.workspace.me, unread ? 1 : 0, limit)
           .map((row) => toMessage(opened, row)),
       );
       messages.sort((a, b) => (a.id < b.id ? -1 : 1));
@@ -117,11 +117,76 @@ export function messageHandlers(peer: Peer): Handlers<Caller>["message"] {
       return {};
     },
 
+    async history({ workspace: selector, with: address, limit = 100, markRead }) {
+      const messages = shown(await conversation(peer, selector, address, limit));
+      if (markRead) markAsRead(peer, messages);
+      return { messages };
+    },
+
+    search: ({ workspace: selector, query, limit = 50 }) => ({
+      messages: shown(search(peer, selector, query, limit)),
+    }),
+
+    tail({ workspace: selector }, caller, emit) {
+      const among = peer.readable(selector).map(({ workspace }) => workspace);
+      const stop = peer.listen((opened, happening) => {
+        if (!among.includes(opened.workspace) || happening.type !== "applied" || !happening.isNew) return;
+        const { from, id } = happening.record;
+        const isMine =
+          happening.event.kind === "message" &&
+          opened.workspace.replica.db
+            .sql(`SELECT 1 FROM messages m WHERE ${FOR_ME} AND m.sender = ?3 AND m.id = ?4`)
+            .get(namesOf(caller), opened.workspace.me, from, id);
+        const said = isMine ? messageById(opened, from, id) : null;
+        if (said) emit(said);
+      });
+      caller.ended(stop);
+      return {};
+    },
+
     status({ workspace: selector, id: part }) {
       const { opened, id } = findMessage(peer.readable(selector), part, "sender = me");
       return { id, ...receiptsOf(opened.workspace, id) };
     },
   };
+}
+
+/**
+ * What is addressed to the session with the names ?1, a JSON list, or, where that is null, to the member ?2 and all of
+ * their sessions.
+ */
+const FOR_ME = `
+  m.incoming = 1 AND (
+    ?1 IS NULL OR (
+      coalesce(m.to_session, (SELECT session FROM routes WHERE id = m.id), '*')
+        IN (SELECT '*' UNION ALL SELECT value FROM json_each(?1))
+      AND NOT (m.sender = ?2 AND m.session IS NOT NULL AND m.session IN (SELECT value FROM json_each(?1)))
+    )
+  )`;
+
+function namesOf({ session }: Caller): string | null {
+  return session && JSON.stringify(session.names);
+}
+
+/** What the session that calls has said and was sent, in all workspaces. */
+export function countsOf(peer: Peer, caller: Caller): { sent: number; received: number; unread: number } {
+  const total = { sent: 0, received: 0, unread: 0 };
+  for (const { workspace } of peer.readable(undefined)) {
+    const count = (condition: string) =>
+      Number(
+        workspace.replica.db
+          .sql(`SELECT count(*) AS n FROM messages m WHERE ${condition}`)
+          .get(namesOf(caller), workspace.me)?.n ?? 0,
+      );
+    total.sent += count("m.sender = ?2 AND m.session IN (SELECT value FROM json_each(?1))");
+    total.received += count(FOR_ME);
+    total.unread += count(`${FOR_ME} AND m.id NOT IN (SELECT id FROM reads)`);
+  }
+  return total;
+}
+
+function shown(found: readonly Found[]): Message[] {
+  return found.map(({ opened, row }) => toMessage(opened, row));
 }
 
 type SendOptions = {

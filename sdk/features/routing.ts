@@ -1,10 +1,11 @@
 /** Which of my sessions gets a message, and what becomes of one for a session that I never had. */
+import type { Message } from "#protocol/features/message.ts";
 import { didYouMean } from "#protocol/nearest.ts";
-import type { Database } from "#protocol/ports.ts";
 import { namesOf } from "../address.ts";
 import type { Happening } from "../context.ts";
 import { memberNames } from "../names.ts";
 import type { Opened, Peer } from "../peer.ts";
+import { messageById } from "./message.ts";
 import { forwardedName } from "./session.ts";
 
 type Said = Extract<Happening, { type: "applied" }>;
@@ -25,11 +26,18 @@ export function giveToSession(peer: Peer) {
   };
 }
 
-/** Null: to no session in particular, or to all. */
-export function sessionOf(db: Database, id: string, toSession: string | null): string | null {
-  if (toSession !== null) return toSession === "*" ? null : toSession;
-  const row = db.sql("SELECT session FROM routes WHERE id = ?").get(id);
-  return row ? String(row.session) : null;
+/** What has just come, if it is that session's to hear: addressed to it, to all of them, or given to it. */
+export function messageFor(where: Opened, happening: Happening, session: string): Message | null {
+  if (happening.type !== "applied" || !happening.isNew || happening.event.kind !== "message") return null;
+  const { event, record } = happening;
+  const { db } = where.workspace.replica;
+  const isIncoming = db
+    .sql("SELECT 1 FROM messages WHERE sender = ? AND id = ? AND incoming = 1")
+    .get(record.from, record.id);
+  if (!isIncoming || (record.from === where.workspace.me && event.session === session)) return null;
+  const given = db.sql("SELECT session FROM routes WHERE id = ?").get(record.id)?.session;
+  const target = event.toSession ?? given ?? null;
+  return target === session || target === "*" ? messageById(where, record.from, record.id) : null;
 }
 
 /** The sender's replica may not have known that the name isn't held here: it is told at once, with the nearest. */

@@ -1,4 +1,5 @@
 /** Topics: who made which, which of them I follow, what was said there. */
+import { activeMember } from "#protocol/chain/state.ts";
 import { legalName } from "#protocol/derive.ts";
 import { MeshError } from "#protocol/errors.ts";
 import type { Topic } from "#protocol/features/topic.ts";
@@ -94,6 +95,17 @@ export function topicHandlers(peer: Peer): Handlers<Caller>["topic"] {
       }
       return describe(opened, name);
     },
+    mute({ workspace: selector, topic: text, muted }) {
+      const { opened, workspace, name, label } = find(selector, text);
+      workspace.replica.setMeta(mutedKey(label), muted ? "1" : "");
+      return describe(opened, name);
+    },
+    async members({ workspace: selector, topic: text }) {
+      const { workspace, name, label } = find(selector, text);
+      // Who joined long ago said so long ago: the whole history is wanted.
+      await workspace.history.fill(label, name, Number.MAX_SAFE_INTEGER);
+      return { members: followersOf(workspace, name) };
+    },
     async send({ workspace: selector, topic: text, ...options }, caller) {
       const { opened, name, label } = find(selector, text);
       // Who speaks in a topic hears the answers.
@@ -154,15 +166,38 @@ function describe({ slug, workspace }: Opened, name: string): Topic {
     .sql("SELECT max(sent_at) AS at FROM messages WHERE topic = ? AND label = ?")
     .get(name, label);
   const joined = isJoined(workspace, label);
+  const muted = workspace.replica.meta(mutedKey(label)) === "1";
   return {
     name,
     workspace: slug,
     joined,
-    unread: joined ? Number(counts?.unread ?? 0) : 0,
+    muted,
+    unread: joined ? Number((muted ? counts?.mentions : counts?.unread) ?? 0) : 0,
     mentions: joined ? Number(counts?.mentions ?? 0) : 0,
     createdBy: memberNames(workspace).get(String(creator?.creator)) ?? "",
     lastMessageAt: last?.at ? new Date(Number(last.at)).toISOString() : null,
   };
+}
+
+/** By what each member said last about following it; who isn't a member any more doesn't. */
+function followersOf(workspace: Workspace, name: string) {
+  const names = memberNames(workspace);
+  const present = new Set(workspace.presence.present().map(({ member }) => member));
+  const rows = workspace.replica.db
+    .sql("SELECT member, joined FROM topic_members WHERE name = ? ORDER BY coalesce(seq, 9e15), id")
+    .all(name);
+  const last = new Map(rows.map((row) => [String(row.member), row.joined === 1]));
+  const chain = workspace.chain();
+  return [...last]
+    .filter(([member, joined]) => joined && chain && activeMember(chain, member))
+    .map(([member]) => {
+      const you = member === workspace.me;
+      return { member, name: names.get(member) ?? member, you, online: you || present.has(member) };
+    });
+}
+
+function mutedKey(label: string): string {
+  return `muted:${label}`;
 }
 
 function isJoined(workspace: Workspace, label: string): boolean {

@@ -1,9 +1,9 @@
 /** Workspaces: making, listing, choosing, leaving; and the invites into them. */
 import { fromBase64url, toBase64url } from "#protocol/bytes.ts";
-import { activeMember, currentEpoch, mayInvite } from "#protocol/chain/state.ts";
+import { activeMember, currentEpoch, type Member, mayInvite } from "#protocol/chain/state.ts";
 import { inviteSeed } from "#protocol/derive.ts";
 import { fromErrorShape, MeshError } from "#protocol/errors.ts";
-import type { ListedWorkspace } from "#protocol/features/workspace.ts";
+import type { ListedInvite, ListedWorkspace, WorkspaceMember } from "#protocol/features/workspace.ts";
 import { brokerOrigin } from "#protocol/frames.ts";
 import { ID_PATTERN, newInviteCode } from "#protocol/ids.ts";
 import { decodeInviteLink, encodeInviteLink } from "#protocol/invite-link.ts";
@@ -12,7 +12,7 @@ import type { Handlers } from "#protocol/registry.ts";
 import type { Happening } from "../context.ts";
 import type { Feature } from "../feature.ts";
 import { memberNames } from "../names.ts";
-import type { Caller, Opened, Peer } from "../peer.ts";
+import { type Caller, type Opened, type Peer, requireShared } from "../peer.ts";
 import type { Workspace } from "../workspace.ts";
 import { unreadCount } from "./message.ts";
 
@@ -74,6 +74,18 @@ export function workspaceHandlers(
         note: noteOf(one),
       };
     },
+    members: ({ workspace: selector }) => ({ members: membersOf(peer.writable(selector)) }),
+    rename({ workspace: selector, name }) {
+      const opened = peer.writable(selector);
+      peer.rename(opened, name);
+      return { id: opened.workspace.id, slug: opened.slug };
+    },
+    async delete({ workspace: selector }) {
+      const opened = peer.writable(selector);
+      requireDeletable(opened);
+      await peer.remove(opened);
+      return { id: opened.workspace.id, slug: opened.slug };
+    },
     async leave({ workspace: selector }) {
       const opened = peer.writable(selector);
       const { workspace: one, slug } = opened;
@@ -107,6 +119,10 @@ export function inviteHandlers(peer: Peer): Handlers<Caller>["invite"] {
       const url = encodeInviteLink({ broker: brokerOrigin(one.broker), code, secret, head });
       return { url, code, role, expiresAt: new Date(expiresAt).toISOString(), uses };
     },
+
+    list: ({ workspace: selector }) => ({
+      invites: peer.readable(selector).flatMap((opened) => invitesOf(opened, peer.now())),
+    }),
 
     async accept({ url, waitMs = JOIN_WAIT_MS }) {
       const { broker, code, secret, head } = decodeInviteLink(url);
@@ -182,10 +198,61 @@ function listed({ slug, used, workspace: one }: Opened): ListedWorkspace {
     broker: one.broker,
     role: me?.role ?? null,
     link: one.link(),
-    members: [...(chain?.members.values() ?? [])].filter(({ active }) => active).length,
+    members: activeMembers(one).length,
     unread: unreadCount(one),
     used,
   };
+}
+
+function activeMembers(one: Workspace): Member[] {
+  return [...(one.chain()?.members.values() ?? [])].filter(({ active }) => active);
+}
+
+function membersOf({ workspace: one }: Opened): WorkspaceMember[] {
+  const names = memberNames(one);
+  const present = new Set(one.presence.present().map(({ member }) => member));
+  return activeMembers(one).map(({ id, role, invitedBy }) => ({
+    member: id,
+    name: names.get(id) ?? id,
+    role,
+    you: id === one.me,
+    online: id === one.me || present.has(id),
+    invitedBy: invitedBy && (names.get(invitedBy) ?? invitedBy),
+  }));
+}
+
+function invitesOf({ slug, workspace: one }: Opened, now: number): ListedInvite[] {
+  const names = memberNames(one);
+  return [...(one.chain()?.invites.values() ?? [])].map(({ code, role, uses, used, expiresAt, by }) => ({
+    code,
+    workspace: slug,
+    role,
+    uses,
+    used,
+    expiresAt: new Date(expiresAt).toISOString(),
+    by: names.get(by) ?? by,
+    state: used >= uses ? "used up" : expiresAt <= now ? "expired" : "open",
+  }));
+}
+
+/** Only the owner's, and only once nobody else would lose it. @throws MeshError refused, not_allowed */
+function requireDeletable(opened: Opened): void {
+  const { slug, workspace: one } = opened;
+  requireShared(opened, "can't be deleted");
+  const chain = one.chain();
+  if (chain && chain.owner !== one.me)
+    throw new MeshError(
+      "not_allowed",
+      `${slug} belongs to ${memberNames(one).get(chain.owner)}.`,
+      `Leave it: claudemesh workspace leave ${slug}`,
+    );
+  const others = activeMembers(one).length - 1;
+  if (others > 0)
+    throw new MeshError(
+      "refused",
+      `${others === 1 ? "Somebody else is" : `${others} others are`} in ${slug}.`,
+      "Ask them to leave it first; see `claudemesh workspace members`.",
+    );
 }
 
 function noteOf(one: Workspace): string | null {

@@ -31,10 +31,11 @@ export type World = {
   team(alice: Person, ...others: readonly Person[]): Promise<void>;
 };
 
-export function createWorld(): World {
+/** `whenFinished`: of a test that runs beside others, its own. */
+export function createWorld(whenFinished: typeof onTestFinished = onTestFinished): World {
   const folder = mkdtempSync(join(tmpdir(), "mesh-"));
   const brokers = new Set<number>();
-  onTestFinished(async () => {
+  whenFinished(async () => {
     endAllUnder(folder);
     for (const pid of brokers) end(pid);
     for (const person of people) await person.run(["down", "--timeout", "2s"]);

@@ -1,0 +1,73 @@
+/** invite create, invite list, join */
+import { duration, oneOf, string, whole } from "../input.ts";
+import { paint, safe, table } from "../print.ts";
+import type { Verb } from "../verb.ts";
+
+const ROLES = ["member", "admin", "guest"] as const;
+
+const create: Verb = {
+  name: "invite create",
+  aliases: ["share"],
+  options: {
+    role: { type: "string", value: "R", values: ROLES, about: "what whoever joins by it becomes" },
+    uses: { type: "string", value: "N", about: "how many may join by it; 1 without it" },
+    expires: { type: "string", value: "T", about: "how long it is good, such as 24h; 7d without it" },
+  },
+  summary: "a link that lets somebody in (once, for 7 days)",
+  examples: ["claudemesh invite create", "claudemesh invite create --uses 5 --expires 24h --role guest"],
+  async run({ options, workspace, daemon, print }) {
+    const expires = string(options.expires);
+    const client = await daemon();
+    const made = await client.invite.create({
+      workspace,
+      role: oneOf(options.role, "--role", ROLES),
+      uses: whole(options.uses, "--uses"),
+      expiresInMs: expires === undefined ? undefined : duration(expires, "--expires"),
+    });
+    const times = made.uses === 1 ? "once" : `${made.uses} times`;
+    print(
+      made,
+      `${made.url}\n\nGood for ${made.role}, ${times}, until ${made.expiresAt}. The part behind # is the secret:\nsend the link over a channel that you trust. Your colleague runs: claudemesh join LINK`,
+    );
+  },
+};
+
+const list: Verb = {
+  name: "invite list",
+  aliases: ["invites"],
+  summary: "the invites that were made, and how often they were used",
+  examples: ["claudemesh invite list --workspace acme"],
+  async run({ workspace, daemon, print }) {
+    const client = await daemon();
+    const { invites } = await client.invite.list({ workspace });
+    const rows = invites.map(({ code, role, uses, used, expiresAt, by, state, workspace: slug }) => [
+      code,
+      state,
+      role,
+      `${used} of ${uses} used`,
+      `until ${expiresAt}`,
+      `by ${safe(by)}`,
+      slug,
+    ]);
+    print({ invites }, rows.length > 0 ? table(rows) : "No invites yet. Make one: claudemesh invite create");
+  },
+};
+
+const join: Verb = {
+  name: "join",
+  group: "invite",
+  args: ["LINK"],
+  summary: "join a workspace by its invite link (claudemesh LINK does too)",
+  examples: ['claudemesh join "https://broker.example/i/Ab3dE6gh#…"'],
+  async run({ args, timeoutMs, daemon, waiting, print }) {
+    const client = await daemon();
+    const joining = client.invite.accept({ url: args[0] ?? "", waitMs: timeoutMs });
+    const joined = await waiting("joining", joining);
+    const note = joined.waiting
+      ? "\nNobody who could hand over the workspace's key is online; it comes by itself as soon as somebody is."
+      : `\nSee who is there: ${paint("bold", "claudemesh peers")}`;
+    print(joined, `joined ${joined.slug} as ${joined.member.name} (${joined.member.role})${note}`);
+  },
+};
+
+export const inviteVerbs = [create, list, join];

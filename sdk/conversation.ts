@@ -1,0 +1,92 @@
+/** What was said, read in other ways than the inbox: with one of the others, by its words, and as it comes in. */
+import { EVERYONE } from "#protocol/ids.ts";
+import type { Database, SqlRow } from "#protocol/ports.ts";
+import { type Address, resolveIn } from "./address.ts";
+import type { Opened, Peer } from "./peer.ts";
+
+/**
+ * The words of every message, for `search`. The newest are ranked, so `position` follows the order in which messages
+ * were taken in. Prefixes of two and three letters are kept, as those of words that are still being typed.
+ */
+export const WORDS_TABLE = `
+  CREATE VIRTUAL TABLE message_words USING fts5(
+    text, content = '', contentless_delete = 1, prefix = '2 3', tokenize = 'unicode61 remove_diacritics 2'
+  );`;
+
+/** Right behind the insert of the message, whose row number it takes. */
+export const KEEP_WORDS = "INSERT INTO message_words (rowid, text) VALUES (last_insert_rowid(), ?)";
+
+/** Ranking looks at each hit: the newest are enough, and keep it within milliseconds. */
+const RANKED = 3000;
+
+const READ = "SELECT m.*, r.id IS NOT NULL AS read FROM messages m LEFT JOIN reads r ON r.id = m.id";
+
+export type Found = { opened: Opened; row: SqlRow };
+
+/** The newest with whoever the address names, or with everybody; oldest first. @throws MeshError unknown_address, unknown_topic */
+export async function conversation(
+  peer: Peer,
+  selector: string | undefined,
+  address: string | undefined,
+  limit: number,
+): Promise<Found[]> {
+  const where =
+    address === undefined
+      ? peer.readable(selector).map((opened) => ({ opened, address: null }))
+      : resolveIn(peer, selector, address);
+  const found: Found[] = [];
+  for (const { opened, address: one } of where) {
+    if (one?.topic) await opened.workspace.history.fill(one.label, one.topic, limit);
+    found.push(...rowsWith(opened, one, limit));
+  }
+  return found.sort((a, b) => (String(a.row.id) < String(b.row.id) ? -1 : 1)).slice(-limit);
+}
+
+function rowsWith(opened: Opened, address: Address | null, limit: number): Found[] {
+  const { replica, me } = opened.workspace;
+  const rows = () => {
+    if (!address) return replica.db.sql(`${READ} ORDER BY m.id DESC LIMIT ?`).all(limit);
+    const { label, toSession } = address;
+    if (label === EVERYONE || address.topic !== null || label === me)
+      return replica.db
+        .sql(`${READ} WHERE m.label = ?1 AND (?1 <> ?2 OR m.sender = ?2) ORDER BY m.id DESC LIMIT ?3`)
+        .all(label, me, limit);
+    return replica.db
+      .sql(
+        `${READ} WHERE (m.label = ?1 AND m.sender = ?2 AND (?3 IS NULL OR m.to_session = ?3))
+           OR (m.label = ?2 AND m.sender = ?1 AND (?3 IS NULL OR m.session = ?3))
+         ORDER BY m.id DESC LIMIT ?4`,
+      )
+      .all(label, me, toSession, limit);
+  };
+  return rows().map((row) => ({ opened, row }));
+}
+
+/** Messages in which each word begins one of theirs, the best first. */
+export function search(peer: Peer, selector: string | undefined, query: string, limit: number): Found[] {
+  const found = peer
+    .readable(selector)
+    .flatMap((opened) => rowsLike(opened.workspace.replica.db, query, limit).map((row) => ({ opened, row })));
+  return found.sort((a, b) => Number(a.row.score) - Number(b.row.score)).slice(0, limit);
+}
+
+/** Of one workspace; a lower `score` is a better one. */
+export function rowsLike(db: Database, query: string, limit: number): SqlRow[] {
+  return db
+    .sql(
+      `SELECT h.score, m.*, r.id IS NOT NULL AS read
+       FROM (SELECT position, score FROM
+              (SELECT rowid AS position, rank AS score FROM message_words WHERE message_words MATCH ?
+               ORDER BY rowid DESC LIMIT ${RANKED})
+             ORDER BY score, position DESC LIMIT ?) h
+       JOIN messages m ON m.position = h.position LEFT JOIN reads r ON r.id = m.id
+       ORDER BY h.score, m.position DESC`,
+    )
+    .all(matching(query), limit);
+}
+
+/** In FTS5's language: every word, quoted so that none is an operator, as the beginning of one. */
+function matching(query: string): string {
+  const words = query.split(/\s+/).filter((word) => word !== "");
+  return words.map((word) => `"${word.replaceAll('"', '""')}"${word.length > 1 ? "*" : ""}`).join(" ");
+}
