@@ -1,7 +1,8 @@
 /** `claudemesh VERB …`: find the verb, ask the daemon, print, end with the right code. */
 import { writeSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { connectDaemon, type DaemonClient } from "#adapters/daemon-client.ts";
+import { connectCurrent } from "#adapters/current-daemon.ts";
+import type { DaemonClient } from "#adapters/daemon-client.ts";
 import { homePath, socketPath } from "#adapters/home.ts";
 import { VERSION } from "#adapters/version.ts";
 import { ERRORS, errorShape, MeshError } from "#protocol/errors.ts";
@@ -25,7 +26,6 @@ const GLOBAL_OPTIONS = {
   session: { type: "string" },
 } as const;
 
-const START_LIMIT_MS = 30_000;
 /** The daemon's own answer to a wait that ran out comes first. */
 const GRACE_MS = 500;
 
@@ -103,20 +103,6 @@ function requireArgs(verb: Verb, args: readonly string[]): void {
   throw new MeshError("usage", `${verb.name}: ${what}.`, `Example: ${verb.examples[0]}`);
 }
 
-async function connect(noStart: boolean, who: Pick<SocketHello, "session" | "mode">): Promise<DaemonClient> {
-  const path = socketPath(homePath());
-  const hello: SocketHello = { client: "cli", version: VERSION, ...who };
-  try {
-    return await connectDaemon(path, hello);
-  } catch (error) {
-    if (noStart) throw error;
-  }
-  if (process.stderr.isTTY) out(2, "starting the daemon …\n");
-  const { startDaemon } = await import("#adapters/start-daemon.ts");
-  await startDaemon([], { attached: false, limitMs: START_LIMIT_MS });
-  return connectDaemon(path, hello);
-}
-
 async function run(argv: readonly string[]): Promise<void> {
   const { verb, args, options } = parse(argv);
   const json = options.json === true;
@@ -140,8 +126,14 @@ async function run(argv: readonly string[]): Promise<void> {
     timeoutMs,
     workspace: string(options.workspace) ?? string(options.mesh) ?? process.env.CLAUDEMESH_WORKSPACE,
     async daemon() {
-      client = await connect(options["no-start"] === true, { session, mode });
-      context.limited();
+      const hello: SocketHello = { client: "cli", version: VERSION, session, mode };
+      client = await connectCurrent(socketPath(homePath()), hello, options["no-start"] !== true, {
+        limited: context.limited,
+        starting() {
+          context.endless();
+          if (process.stderr.isTTY) out(2, "starting the daemon …\n");
+        },
+      });
       return client.daemon;
     },
     print(value, text) {
@@ -152,6 +144,7 @@ async function run(argv: readonly string[]): Promise<void> {
       if (!json && options.quiet !== true) out(2, `${text}\n`);
     },
     limited() {
+      clearTimeout(limit);
       limit = setTimeout(() => {
         fail(
           new MeshError(

@@ -12,12 +12,21 @@ export async function createDaemon(ports: DaemonPorts, config: DaemonConfig): Pr
   const peer = await createPeer(ports, { name: config.name, host: config.host }, abilities);
   if (peer.opened().length === 0) await peer.create(PERSONAL, config.defaultBroker);
   const sessions = createSessions(peer);
+  let stopping = false;
   const serve = createDispatch({
     handlers: handlersOf(peer, sessions, ports, config),
     version: ports.version,
     pid: ports.pid,
     log: ports.log,
     session: sessions.find,
+    isStopping: () => stopping,
   });
-  return { serve, start: peer.start, stop: peer.stop };
+  return {
+    serve,
+    start: peer.start,
+    stop() {
+      stopping = true;
+      return peer.stop();
+    },
+  };
 }

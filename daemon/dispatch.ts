@@ -4,6 +4,7 @@ import { firstIssue } from "#protocol/json.ts";
 import { LIMITS } from "#protocol/limits.ts";
 import type { MethodSchema, Scope } from "#protocol/method.ts";
 import { didYouMean } from "#protocol/nearest.ts";
+import { isNewer } from "#protocol/newer.ts";
 import type { Log } from "#protocol/ports.ts";
 import { type Handlers, methods } from "#protocol/registry.ts";
 import {
@@ -11,6 +12,7 @@ import {
   createSocketDecoder,
   encodeSocketFrame,
   type SocketFrame,
+  type SocketRequest,
 } from "#protocol/socket.ts";
 import type { Caller } from "#sdk/peer.ts";
 import { socketHello, socketRequest } from "./socket-schema.ts";
@@ -26,6 +28,8 @@ export type Dispatcher = {
   log: Log;
   /** The attached session of that id, if there is one. */
   session(id: string): Caller["session"];
+  /** True once the databases are being closed: nothing is begun any more. */
+  isStopping(): boolean;
 };
 
 /** What a kind of client may ask for. An adapter runs beside a model: nothing that changes who belongs. */
@@ -44,6 +48,13 @@ const MODES: Record<ApprovalMode, readonly Scope[]> = {
   yolo: ["read", "write", "admin"],
 };
 
+type Client = {
+  version: string;
+  scopes: readonly Scope[];
+  mode: ApprovalMode;
+  sessionId: string | undefined;
+};
+
 type Handler = (params: unknown, caller: Caller, emit: (event: unknown) => void) => unknown;
 
 const TABLE: ReadonlyMap<string, MethodSchema> = new Map(
@@ -52,7 +63,7 @@ const TABLE: ReadonlyMap<string, MethodSchema> = new Map(
   ),
 );
 
-export function createDispatch({ handlers, version, pid, log, session }: Dispatcher): Serve {
+export function createDispatch({ handlers, version, pid, log, session, isStopping }: Dispatcher): Serve {
   const handlerOf = (method: string): Handler => {
     const [noun = "", verb = ""] = method.split(".");
     // The table above knows only what Handlers must have, so the path is there.
@@ -61,24 +72,21 @@ export function createDispatch({ handlers, version, pid, log, session }: Dispatc
 
   return (channel) => {
     const endings = new Set<() => void>();
-    let client: { scopes: readonly Scope[]; mode: ApprovalMode; sessionId: string | undefined } | null = null;
+    let client: Client | null = null;
     let closed = false;
 
     const send = (frame: SocketFrame) => {
       if (!closed) channel.send(encodeSocketFrame(frame));
     };
 
-    const answer = async ({ id, method, params }: { id: number; method: string; params: unknown }) => {
+    const answer = async (client: Client, { id, method, params }: SocketRequest) => {
       try {
-        const schema = TABLE.get(method);
-        if (!schema) {
-          throw new MeshError(
-            "unknown_method",
-            `There is no method "${method}".`,
-            didYouMean(method, TABLE.keys(), "Update the older side."),
-          );
+        if (isStopping()) {
+          throw new MeshError("daemon_unreachable", "The daemon is stopping.", "Try again in a moment.");
         }
-        if (!client?.scopes.includes(schema.scope)) {
+        const schema = TABLE.get(method);
+        if (!schema) throw unknownMethod(method, client.version, version);
+        if (!client.scopes.includes(schema.scope)) {
           throw new MeshError(
             "not_allowed",
             `"${method}" is not for this kind of client.`,
@@ -97,7 +105,7 @@ export function createDispatch({ handlers, version, pid, log, session }: Dispatc
           throw new MeshError(
             "usage",
             `Wrong parameters: ${firstIssue(parsed.error)}.`,
-            "See `claudemesh help`.",
+            skewBetween(client.version, version) ?? "See `claudemesh help`.",
           );
         const caller: Caller = {
           session: client.sessionId ? session(client.sessionId) : null,
@@ -112,8 +120,9 @@ export function createDispatch({ handlers, version, pid, log, session }: Dispatc
 
     const onFrame = ({ type, data }: { type: string; data: unknown }) => {
       if (type === "hello") {
-        const { client: kind, session: sessionId, mode = "yolo" } = parse(socketHello, data);
-        client = { scopes: SCOPES[kind] ?? [], mode, sessionId };
+        const hello = parse(socketHello, data);
+        const { mode = "yolo", session: sessionId } = hello;
+        client = { version: hello.version, scopes: SCOPES[hello.client] ?? [], mode, sessionId };
         send({ type: "welcome", data: { version, pid } });
       } else if (type === "request") {
         const request = parse(socketRequest, data);
@@ -123,7 +132,7 @@ export function createDispatch({ handlers, version, pid, log, session }: Dispatc
             "The first frame is a hello.",
             'Send {"type":"hello","data":{"client","version"}}.',
           );
-        answer(request);
+        answer(client, request);
       } else {
         throw new MeshError("bad_frame", `There is no frame "${type}".`, "Send hello, then requests.");
       }
@@ -146,6 +155,27 @@ export function createDispatch({ handlers, version, pid, log, session }: Dispatc
       },
     };
   };
+}
+
+/** Two releases at work: what one of them doesn't know is no slip of the person's. */
+function skewBetween(client: string, daemon: string): string | null {
+  if (isNewer(client, daemon)) return "Replace the daemon: claudemesh down, then claudemesh up.";
+  return isNewer(daemon, client) ? "Update what asked: the daemon is newer." : null;
+}
+
+function unknownMethod(method: string, client: string, daemon: string): MeshError {
+  const skew = skewBetween(client, daemon);
+  return skew
+    ? new MeshError(
+        "version_skew",
+        `This daemon (${daemon}) has no "${method}", as a client of ${client} expects.`,
+        skew,
+      )
+    : new MeshError(
+        "unknown_method",
+        `There is no method "${method}".`,
+        didYouMean(method, TABLE.keys(), "Update the older side."),
+      );
 }
 
 function parse<T>(

@@ -1,5 +1,5 @@
 /** up: in the background, or in the foreground with a live feed */
-
+import { endOlder } from "#adapters/current-daemon.ts";
 import { connectDaemon, type DaemonClient } from "#adapters/daemon-client.ts";
 import { homePath, socketPath } from "#adapters/home.ts";
 import { VERSION } from "#adapters/version.ts";
@@ -40,6 +40,9 @@ export const up: Verb = {
   async run(context) {
     const args = daemonArgs(context);
     const attached = context.options.foreground === true;
+    context.limited();
+    await endOlder(socketPath(homePath()));
+    context.endless();
     const { startDaemon } = await import("#adapters/start-daemon.ts");
     const child = await startDaemon(args, { attached, limitMs: START_LIMIT_MS });
     const client = await connectDaemon(socketPath(homePath()), { client: "cli", version: VERSION });

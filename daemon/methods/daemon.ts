@@ -1,5 +1,6 @@
 /** daemon.status, daemon.stop, daemon.selfCheck */
 import { MeshError } from "#protocol/errors.ts";
+import { isNewer } from "#protocol/newer.ts";
 import type { Handlers } from "#protocol/registry.ts";
 import { unreadCount } from "#sdk/features/message.ts";
 import { type Caller, PERSONAL, type Peer } from "#sdk/peer.ts";
@@ -34,9 +35,11 @@ export function daemonHandlers(
         cursor: workspace.replica.cursor(),
       })),
     }),
-    stop() {
+    stop({ olderThan }) {
+      if (olderThan !== undefined && !isNewer(olderThan, ports.version)) return { stopping: false };
+      ports.log.info({ olderThan: olderThan ?? null }, "asked to stop");
       ports.requestStop();
-      return {};
+      return { stopping: true };
     },
     selfCheck: () => selfCheck(peer, ports),
   };

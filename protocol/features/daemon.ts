@@ -40,7 +40,12 @@ export const daemonMethods = methods({
       ),
     }),
   },
-  stop: { scope: "admin", params: z.strictObject({}), result: done },
+  stop: {
+    scope: "admin",
+    /** With `olderThan`, a version: only a daemon older than that stops. */
+    params: z.strictObject({ olderThan: z.string().max(50).optional() }),
+    result: z.object({ stopping: z.boolean() }),
+  },
   selfCheck: {
     scope: "write",
     params: z.strictObject({}),
