@@ -78,6 +78,8 @@ async function run(options: UpOptions & { parentPipe: boolean }): Promise<void> 
     process.exit(0);
   }
   const log = createLogger("daemon", { path: join(home, "logs", "daemon.log") });
+  // Nobody reads what Node says at the end of a detached process.
+  process.on("uncaughtExceptionMonitor", (error) => log.error({ error: error.stack }, "ended by a failure"));
   const configFile = join(home, "config.json");
   const saved = existsSync(configFile) ? readFileSync(configFile, "utf8") : null;
   const defaultName = legalName(process.env.USER ?? "") || legalName(userInfo().username) || "me";
