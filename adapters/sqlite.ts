@@ -3,18 +3,20 @@ import { createHash } from "node:crypto";
 import Sqlite from "better-sqlite3";
 import { MeshError } from "#protocol/errors.ts";
 import type { Database, Migration, SqlRow, SqlValue, Statement } from "#protocol/ports.ts";
+import { fromSystem } from "./system-error.ts";
 
 /**
  * Opens or makes `path` (":memory:" for one that dies with the process) and brings it up to `migrations`.
- * @throws MeshError conflict when the file was written by another line of migrations
+ * @throws MeshError conflict when the file was written by another line of migrations, bad_data, storage_full
  */
 export function openSqlite(path: string, migrations: readonly Migration[]): Database {
-  const sqlite = new Sqlite(path);
+  let sqlite: Sqlite.Database | null = null;
   try {
+    sqlite = new Sqlite(path);
     return setUp(sqlite, migrations);
   } catch (error) {
-    sqlite.close();
-    throw error;
+    sqlite?.close();
+    throw fromSystem(error, path) ?? error;
   }
 }
 

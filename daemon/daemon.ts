@@ -10,7 +10,7 @@ export type Daemon = { serve: Serve; start(): void; stop(): Promise<void> };
 
 export async function createDaemon(ports: DaemonPorts, config: DaemonConfig): Promise<Daemon> {
   const peer = await createPeer(ports, { name: config.name, host: config.host }, abilities);
-  if (peer.opened().length === 0) await peer.create(PERSONAL, config.defaultBroker);
+  if (peer.opened().length + peer.broken().length === 0) await peer.create(PERSONAL, config.defaultBroker);
   const sessions = createSessions(peer);
   let stopping = false;
   const serve = createDispatch({

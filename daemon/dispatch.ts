@@ -1,4 +1,5 @@
 /** One client of the socket: hello first, then requests; each is checked for scope and shape before it is answered. */
+import { fromSystem } from "#adapters/system-error.ts";
 import { type ErrorShape, errorShape, MeshError } from "#protocol/errors.ts";
 import { firstIssue } from "#protocol/json.ts";
 import { LIMITS } from "#protocol/limits.ts";
@@ -196,7 +197,8 @@ function parse<T>(
 }
 
 function shapeOf(error: unknown, log: Log, about: string): ErrorShape {
-  if (!(error instanceof MeshError))
+  const named = fromSystem(error, "a database");
+  if (!named || named !== error)
     log.error({ about, error: error instanceof Error ? error.stack : String(error) }, "a request failed");
-  return errorShape(error);
+  return errorShape(named ?? error);
 }

@@ -6,8 +6,6 @@ import { parseArgs } from "node:util";
 import { writeFileAtomically } from "#adapters/atomic-file.ts";
 import { systemClock, systemRandom, systemTimers } from "#adapters/clock.ts";
 import { nodeCurves } from "#adapters/curves.ts";
-import { connectDaemon } from "#adapters/daemon-client.ts";
-import { lockFolder } from "#adapters/folder-lock.ts";
 import { homePath, securePrivateFolder, socketPath } from "#adapters/home.ts";
 import { createLogger } from "#adapters/logger.ts";
 import { openSqlite } from "#adapters/sqlite.ts";
@@ -17,13 +15,14 @@ import { ERRORS, errorShape, MeshError } from "#protocol/errors.ts";
 import { startEmbeddedBroker } from "./adapters/embedded-broker.ts";
 import { fileKeychain } from "./adapters/keychain.ts";
 import { dial, fetchJson } from "./adapters/network.ts";
+import { watchNetwork } from "./adapters/network-changes.ts";
+import { endWhenGone, ownFolder } from "./adapters/own-folder.ts";
 import { listenUnix } from "./adapters/unix-socket.ts";
 import { mergeConfig, type UpOptions } from "./config.ts";
 import { createDaemon } from "./daemon.ts";
 
-/** A daemon that was there first has this long to answer before this one gives up on it. */
-const OTHER_LIMIT_MS = 10_000;
-const VANISHED_CHECK_MS = 5000;
+/** A clean stop that takes longer than this is none. */
+const STOP_LIMIT_MS = 15_000;
 
 function say(line: Record<string, unknown>): void {
   process.stdout.write(`${JSON.stringify(line)}\n`);
@@ -48,24 +47,6 @@ function readOptions(argv: string[]): UpOptions & { parentPipe: boolean } {
     port,
     parentPipe: values["parent-pipe"],
   };
-}
-
-/** The folder's lock, or the pid of a daemon that answers for it. One that is ending is waited for. */
-async function ownFolder(home: string, socket: string): Promise<{ unlock: () => void } | { pid: number }> {
-  const deadline = systemClock.now() + OTHER_LIMIT_MS;
-  for (;;) {
-    const unlock = lockFolder(join(home, "daemon.lock"));
-    if (unlock) return { unlock };
-    try {
-      const client = await connectDaemon(socket, { client: "daemon", version: VERSION });
-      const { daemon } = await client.daemon.daemon.status({});
-      client.close();
-      return { pid: daemon.pid };
-    } catch (error) {
-      if (systemClock.now() > deadline) throw error;
-      await new Promise<void>((resolve) => systemTimers.after(50, resolve));
-    }
-  }
 }
 
 async function run(options: UpOptions & { parentPipe: boolean }): Promise<void> {
@@ -105,6 +86,7 @@ async function run(options: UpOptions & { parentPipe: boolean }): Promise<void> 
     curves: nodeCurves,
     dial,
     fetchJson,
+    network: watchNetwork(systemTimers),
     keychain: fileKeychain(join(home, "keys")),
     openDatabase: (name: string, migrations: Parameters<typeof openSqlite>[1]) =>
       openSqlite(databasePath(name), migrations),
@@ -131,6 +113,10 @@ async function run(options: UpOptions & { parentPipe: boolean }): Promise<void> 
   const stop = async (code: number) => {
     if (stopping) return;
     stopping = true;
+    systemTimers.after(STOP_LIMIT_MS, () => {
+      log.error({}, "the stop took too long and was cut short");
+      process.exit(1);
+    });
     server.close();
     await daemon.stop();
     await broker?.stop();
@@ -147,11 +133,7 @@ async function run(options: UpOptions & { parentPipe: boolean }): Promise<void> 
     process.stdin.resume();
     process.stdin.on("close", () => stop(0));
   }
-  const watchHome = () => {
-    if (!existsSync(home)) process.exit(0);
-    systemTimers.after(VANISHED_CHECK_MS, watchHome);
-  };
-  watchHome();
+  endWhenGone(home, socket);
 
   daemon.start();
   log.info({ pid: process.pid, version: VERSION }, "started");

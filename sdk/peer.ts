@@ -1,6 +1,6 @@
 /** A person's claudemesh on this device: the account, all of its workspaces, and the rule which one a verb means. */
 import { legalName } from "#protocol/derive.ts";
-import { MeshError } from "#protocol/errors.ts";
+import { errorShape, MeshError } from "#protocol/errors.ts";
 import type { SessionFace } from "#protocol/features/member.ts";
 import { EVERYONE } from "#protocol/ids.ts";
 import { didYouMean } from "#protocol/nearest.ts";
@@ -14,6 +14,9 @@ import type { PeerPorts } from "./ports.ts";
 import { openWorkspace, type Workspace } from "./workspace.ts";
 
 export type Opened = { slug: string; used: boolean; workspace: Workspace };
+
+/** A workspace that couldn't be opened, and why: it waits for a repair and keeps no other from working. */
+export type Broken = { id: string; slug: string; why: MeshError };
 
 /** Who asks: the session that a client speaks for, and when it is gone. */
 export type Caller = { session: { id: string; name: string } | null; ended(run: () => void): void };
@@ -32,6 +35,7 @@ export type Peer = {
   knownSessionNames(): string[];
   database: Database;
   opened(): readonly Opened[];
+  broken(): readonly Broken[];
   /** All workspaces, or the one named. @throws MeshError unknown_workspace */
   readable(selector: string | undefined): readonly Opened[];
   /** The one workspace that a write goes to. @throws MeshError unknown_workspace, workspace_needed, or what `resolves` throws */
@@ -64,6 +68,7 @@ export async function createPeer(
   const database = openAccountDatabase(ports);
   const account = await loadAccount(ports, database, options.name);
   const workspaces: Opened[] = [];
+  const broken: Broken[] = [];
   const listeners = new Set<(where: Opened, happening: Happening) => void>();
   /** Workspaces whose invite is still kept. */
   const joining = new Set<string>();
@@ -84,6 +89,17 @@ export async function createPeer(
     const opened: Opened = { slug: String(row.slug), used: row.used === 1, workspace };
     workspaces.push(opened);
     return opened;
+  };
+
+  const openOrNote = async (row: SqlRow): Promise<void> => {
+    try {
+      await open(row);
+    } catch (error) {
+      const { id, slug } = { id: String(row.id), slug: String(row.slug) };
+      const said = error instanceof MeshError ? error.code : String(error);
+      ports.log.error({ workspace: id, error: said }, "a workspace can't be opened");
+      broken.push({ id, slug, why: cantBeOpened(slug, error) });
+    }
   };
 
   const hear = (where: Opened, happening: Happening) => {
@@ -109,7 +125,7 @@ export async function createPeer(
   };
 
   const freeSlug = (wanted: string) => {
-    const taken = new Set(workspaces.map(({ slug }) => slug));
+    const taken = new Set([...workspaces, ...broken].map(({ slug }) => slug));
     if (!taken.has(wanted)) return wanted;
     for (let i = 2; ; i++) if (!taken.has(`${wanted}-${i}`)) return `${wanted}-${i}`;
   };
@@ -124,6 +140,8 @@ export async function createPeer(
   const byName = (selector: string): Opened => {
     const found = workspaces.filter(({ slug, workspace }) => slug === selector || workspace.id === selector);
     if (found[0]) return found[0];
+    const hurt = broken.find(({ slug, id }) => slug === selector || id === selector);
+    if (hurt) throw hurt.why;
     const hint = didYouMean(
       selector,
       workspaces.map(({ slug }) => slug),
@@ -149,6 +167,7 @@ export async function createPeer(
         .all()
         .map((row) => String(row.name)),
     opened: () => workspaces,
+    broken: () => broken,
     readable: (selector) => (selector === undefined ? workspaces : [byName(selector)]),
     writable: (selector, resolves) =>
       selector === undefined ? choose(workspaces, resolves) : byName(selector),
@@ -161,7 +180,7 @@ export async function createPeer(
           `"${name}" has no letter or digit for a name.`,
           "Use a-z, 0-9, dot, dash.",
         );
-      if (workspaces.some((one) => one.slug === slug)) {
+      if ([...workspaces, ...broken].some((one) => one.slug === slug)) {
         throw new MeshError("conflict", `You have a workspace "${slug}" already.`, "Give it another name.");
       }
       const id = await foundWorkspace(ports, account);
@@ -171,6 +190,8 @@ export async function createPeer(
       return opened;
     },
     async add(id, broker, invite) {
+      const hurt = broken.find((one) => one.id === id);
+      if (hurt) throw hurt.why;
       const known = workspaces.find(({ workspace }) => workspace.id === id);
       if (known)
         throw new MeshError(
@@ -215,7 +236,7 @@ export async function createPeer(
     },
   };
   const reacts = reactions.map((make) => make(peer));
-  for (const row of database.sql("SELECT * FROM workspaces ORDER BY position").all()) await open(row);
+  for (const row of database.sql("SELECT * FROM workspaces ORDER BY position").all()) await openOrNote(row);
   return peer;
 }
 
@@ -237,6 +258,15 @@ function choose(workspaces: readonly Opened[], resolves?: (workspace: Workspace)
     slugs === ""
       ? "claudemesh workspace create NAME"
       : "Add --workspace NAME, or choose one: claudemesh workspace use NAME",
+  );
+}
+
+function cantBeOpened(slug: string, error: unknown): MeshError {
+  const { code, message } = errorShape(error);
+  return new MeshError(
+    code,
+    `The workspace ${slug} can't be opened: ${message}`,
+    "See what `claudemesh doctor` says of it.",
   );
 }
 

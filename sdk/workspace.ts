@@ -153,6 +153,8 @@ export async function openWorkspace(
     chain: () => context.view.state,
     link: (): LinkState => link?.state() ?? "offline",
     trouble: () => context.trouble,
+    /** Why there is no link at the moment, as far as it is known. */
+    linkTrouble: () => link?.trouble() ?? null,
     isJoining: () => context.invite !== null,
     isMember: () => context.view.state !== null && activeMember(context.view.state, me) !== undefined,
     isClosed: () => context.closed,

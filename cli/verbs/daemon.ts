@@ -33,12 +33,12 @@ const status: Verb = {
     const client = await daemon();
     const found = await client.daemon.status({});
     const { pid, version, uptimeMs, socket } = found.daemon;
-    const rows = found.workspaces.map(({ slug, link, broker, outbox, unread }) => [
+    const rows = found.workspaces.map(({ slug, link, broker, outbox, unread, trouble }) => [
       `  ${slug}`,
       link,
       broker ?? "this machine only",
       `${unread} unread`,
-      outbox > 0 ? `${outbox} waiting to be sent` : "",
+      [outbox > 0 ? `${outbox} waiting to be sent` : "", trouble ?? ""].filter(Boolean).join(" · "),
     ]);
     const head = `${found.account.name} (${found.account.userId})\ndaemon ${version}, pid ${pid}, up ${Math.floor(uptimeMs / 1000)} s, ${socket}`;
     print(found, `${head}\n${table(rows)}`);

@@ -3,7 +3,8 @@ import { MeshError } from "#protocol/errors.ts";
 import { isNewer } from "#protocol/newer.ts";
 import type { Handlers } from "#protocol/registry.ts";
 import { unreadCount } from "#sdk/features/message.ts";
-import { type Caller, PERSONAL, type Peer } from "#sdk/peer.ts";
+import { noteOf } from "#sdk/features/workspace.ts";
+import { type Broken, type Caller, type Opened, PERSONAL, type Peer } from "#sdk/peer.ts";
 import type { DaemonConfig, DaemonPorts } from "../ports.ts";
 
 const CHECK_LIMIT_MS = 10_000;
@@ -25,15 +26,7 @@ export function daemonHandlers(
       },
       account: { userId: peer.account.user, name: peer.account.name },
       broker: { url: config.defaultBroker, embedded: config.embedded },
-      workspaces: peer.opened().map(({ slug, workspace }) => ({
-        id: workspace.id,
-        slug,
-        broker: workspace.broker,
-        link: workspace.link(),
-        outbox: workspace.replica.outboxSize(),
-        unread: unreadCount(workspace),
-        cursor: workspace.replica.cursor(),
-      })),
+      workspaces: [...peer.opened().map(openStatus), ...peer.broken().map(brokenStatus)],
     }),
     stop({ olderThan }) {
       if (olderThan !== undefined && !isNewer(olderThan, ports.version)) return { stopping: false };
@@ -42,6 +35,33 @@ export function daemonHandlers(
       return { stopping: true };
     },
     selfCheck: () => selfCheck(peer, ports),
+  };
+}
+
+function openStatus({ slug, workspace }: Opened) {
+  return {
+    id: workspace.id,
+    slug,
+    broker: workspace.broker,
+    link: workspace.link(),
+    outbox: workspace.replica.outboxSize(),
+    unread: unreadCount(workspace),
+    cursor: workspace.replica.cursor(),
+    trouble: noteOf(workspace),
+  };
+}
+
+/** Its database can't be asked: the figures stand for nothing. */
+function brokenStatus({ id, slug, why }: Broken) {
+  return {
+    id,
+    slug,
+    broker: null,
+    link: "offline" as const,
+    outbox: 0,
+    unread: 0,
+    cursor: 0,
+    trouble: why.message,
   };
 }
 

@@ -36,6 +36,8 @@ export const daemonMethods = methods({
           outbox: z.int(),
           unread: z.int(),
           cursor: z.int(),
+          /** Why it can't be used to the full at the moment. */
+          trouble: z.string().nullable(),
         }),
       ),
     }),

@@ -188,8 +188,8 @@ function listed({ slug, used, workspace: one }: Opened): ListedWorkspace {
   };
 }
 
-function noteOf(one: Workspace): string | null {
-  const trouble = one.trouble();
+export function noteOf(one: Workspace): string | null {
+  const trouble = one.trouble() ?? one.linkTrouble();
   if (trouble) return trouble.message;
   if (one.isJoining()) return "Waiting for the broker to take in the join.";
   const chain = one.chain();
