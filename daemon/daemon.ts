@@ -1,4 +1,5 @@
 /** A daemon from its parts: the person's peer, the sessions attached to it, and the door that clients come in by. */
+import type { MeshError } from "#protocol/errors.ts";
 import { createPeer, PERSONAL } from "#sdk/peer.ts";
 import { abilities } from "#sdk/registry.ts";
 import { createDispatch, type Serve } from "./dispatch.ts";
@@ -6,7 +7,13 @@ import type { DaemonConfig, DaemonPorts } from "./ports.ts";
 import { handlersOf } from "./registry.ts";
 import { createSessions } from "./sessions.ts";
 
-export type Daemon = { serve: Serve; start(): void; stop(): Promise<void> };
+export type Daemon = {
+  serve: Serve;
+  start(): void;
+  stop(): Promise<void>;
+  /** The database of that name has failed: its workspace is left alone from now on, the others go on. */
+  databaseFailed(name: string, why: MeshError): void;
+};
 
 export async function createDaemon(ports: DaemonPorts, config: DaemonConfig): Promise<Daemon> {
   const peer = await createPeer(ports, { name: config.name, host: config.host }, abilities);
@@ -24,6 +31,11 @@ export async function createDaemon(ports: DaemonPorts, config: DaemonConfig): Pr
   return {
     serve,
     start: peer.start,
+    databaseFailed(name, why) {
+      peer
+        .setAside(name, why)
+        .catch((error) => ports.log.error({ error: String(error) }, "a failed database can't be closed"));
+    },
     stop() {
       stopping = true;
       return peer.stop();

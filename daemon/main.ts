@@ -12,6 +12,7 @@ import { openSqlite } from "#adapters/sqlite.ts";
 import { VERSION } from "#adapters/version.ts";
 import { legalName } from "#protocol/derive.ts";
 import { ERRORS, errorShape, MeshError } from "#protocol/errors.ts";
+import type { Migration } from "#protocol/ports.ts";
 import { startEmbeddedBroker } from "./adapters/embedded-broker.ts";
 import { fileKeychain } from "./adapters/keychain.ts";
 import { dial, fetchJson } from "./adapters/network.ts";
@@ -79,6 +80,7 @@ async function run(options: UpOptions & { parentPipe: boolean }): Promise<void> 
   const databasePath = (name: string) =>
     name === "account" ? join(home, "account.db") : join(databases, `${name}.db`);
   let requestStop = () => {};
+  let databaseFailed = (_name: string, _why: MeshError) => {};
   const ports = {
     clock: systemClock,
     timers: systemTimers,
@@ -88,8 +90,8 @@ async function run(options: UpOptions & { parentPipe: boolean }): Promise<void> 
     fetchJson,
     network: watchNetwork(systemTimers),
     keychain: fileKeychain(join(home, "keys")),
-    openDatabase: (name: string, migrations: Parameters<typeof openSqlite>[1]) =>
-      openSqlite(databasePath(name), migrations),
+    openDatabase: (name: string, migrations: readonly Migration[]) =>
+      openSqlite(databasePath(name), migrations, (why) => databaseFailed(name, why)),
     removeDatabase(name: string) {
       for (const suffix of ["", "-wal", "-shm"]) rmSync(databasePath(name) + suffix, { force: true });
     },
@@ -107,6 +109,8 @@ async function run(options: UpOptions & { parentPipe: boolean }): Promise<void> 
     defaultBroker,
     embedded: broker !== null,
   });
+  // Whoever met the failure is still at work in that database: it is closed once the turn is over.
+  databaseFailed = (name, why) => systemTimers.soon(() => daemon.databaseFailed(name, why));
   const server = await listenUnix(socket, daemon.serve);
 
   let stopping = false;

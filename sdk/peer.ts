@@ -45,6 +45,8 @@ export type Peer = {
   /** Opens a workspace that this account is to join. */
   add(workspace: string, broker: string, invite: InviteSecret): Promise<Opened>;
   remove(opened: Opened): Promise<void>;
+  /** Counts a workspace among the broken from now on: its database has failed. */
+  setAside(id: string, why: MeshError): Promise<void>;
   use(opened: Opened): void;
   /** Gives a workspace whose slug is provisional its own name. */
   settleSlug(opened: Opened, name: string): void;
@@ -98,7 +100,7 @@ export async function createPeer(
       const { id, slug } = { id: String(row.id), slug: String(row.slug) };
       const said = error instanceof MeshError ? error.code : String(error);
       ports.log.error({ workspace: id, error: said }, "a workspace can't be opened");
-      broken.push({ id, slug, why: cantBeOpened(slug, error) });
+      broken.push({ id, slug, why: unusable(slug, error) });
     }
   };
 
@@ -209,6 +211,17 @@ export async function createPeer(
       database.sql("DELETE FROM workspaces WHERE id = ?").run(opened.workspace.id);
       ports.removeDatabase(opened.workspace.id);
     },
+    async setAside(id, why) {
+      const hurt = workspaces.find(({ workspace }) => workspace.id === id);
+      if (!hurt) return;
+      workspaces.splice(workspaces.indexOf(hurt), 1);
+      broken.push({ id, slug: hurt.slug, why: unusable(hurt.slug, why) });
+      ports.log.error(
+        { workspace: id, error: why.code },
+        "a workspace's database has failed; it is set aside",
+      );
+      await hurt.workspace.stop();
+    },
     use(opened) {
       for (const one of workspaces) one.used = one === opened;
       database.sql("UPDATE workspaces SET used = (id = ?)").run(opened.workspace.id);
@@ -261,11 +274,11 @@ function choose(workspaces: readonly Opened[], resolves?: (workspace: Workspace)
   );
 }
 
-function cantBeOpened(slug: string, error: unknown): MeshError {
+function unusable(slug: string, error: unknown): MeshError {
   const { code, message } = errorShape(error);
   return new MeshError(
     code,
-    `The workspace ${slug} can't be opened: ${message}`,
+    `The workspace ${slug} can't be used: ${message}`,
     "See what `claudemesh doctor` says of it.",
   );
 }

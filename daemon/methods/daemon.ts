@@ -39,16 +39,22 @@ export function daemonHandlers(
 }
 
 function openStatus({ slug, workspace }: Opened) {
-  return {
-    id: workspace.id,
-    slug,
-    broker: workspace.broker,
-    link: workspace.link(),
-    outbox: workspace.replica.outboxSize(),
-    unread: unreadCount(workspace),
-    cursor: workspace.replica.cursor(),
-    trouble: noteOf(workspace),
-  };
+  try {
+    return {
+      id: workspace.id,
+      slug,
+      broker: workspace.broker,
+      link: workspace.link(),
+      outbox: workspace.replica.outboxSize(),
+      unread: unreadCount(workspace),
+      cursor: workspace.replica.cursor(),
+      trouble: noteOf(workspace),
+    };
+  } catch (error) {
+    // Its database fails just now, and is set aside when this is over.
+    if (!(error instanceof MeshError)) throw error;
+    return brokenStatus({ id: workspace.id, slug, why: error });
+  }
 }
 
 /** Its database can't be asked: the figures stand for nothing. */

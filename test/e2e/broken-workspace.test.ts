@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, rmSync, statSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { processesOf } from "./ending.ts";
@@ -55,7 +55,7 @@ test("of ten workspaces two are broken: the others work, and it is said which ar
   expect((await alice.run(["status"])).stdout).toMatch(/damaged .* is damaged/);
   expect(await alice.fails(9, ["workspace", "info", "damaged"])).toMatchObject({
     code: "bad_data",
-    message: expect.stringContaining("can't be opened"),
+    message: expect.stringContaining("can't be used"),
   });
   expect(await alice.fails(9, ["send", "me", "x", "--workspace", "damaged"])).toMatchObject({
     code: "bad_data",
@@ -76,6 +76,34 @@ test("of ten workspaces two are broken: the others work, and it is said which ar
     "the workspace from the broker",
   );
   await alice.ok("send", "me", "again", "--workspace", "damaged", "--wait", "stored");
+});
+
+test("a database that turns out to be damaged only while it is read is set aside, and the rest of the daemon goes on", async () => {
+  const world = createWorld();
+  const alice = await world.person("alice", null, ["--name", "alice", "--no-broker"]);
+  for (const name of ["sound", "hurt"]) await alice.ok("workspace", "create", name);
+  const { daemon, close } = await alice.client();
+  for (let i = 0; i < 300; i++) {
+    await daemon.message.send({ to: "me", text: `${i} ${"x".repeat(1000)}`, workspace: "hurt" });
+  }
+  await daemon.message.send({ to: "me", text: "sound", workspace: "sound" });
+  close();
+  const { id } = (await statusOf(alice)).find(({ slug }) => slug === "hurt") as Listed;
+  await alice.ok("down");
+  const file = join(alice.home, "workspaces", `${id}.db`);
+  const { size } = statSync(file);
+  const handle = openSync(file, "r+");
+  writeSync(handle, Buffer.alloc(size / 2, "damage"), 0, size / 2, size / 2);
+  closeSync(handle);
+
+  await alice.ok("up");
+  await alice.run(["inbox"]);
+  await eventually(
+    async () => (await statusOf(alice)).find(({ slug }) => slug === "hurt")?.trouble?.includes("damaged"),
+    "the damage to be named",
+  );
+  expect((await alice.ok("inbox")).messages.map(({ text }: { text: string }) => text)).toEqual(["sound"]);
+  await alice.ok("send", "me", "goes on", "--workspace", "sound");
 });
 
 test("a daemon with nothing but a damaged workspace starts and says so", async () => {
