@@ -135,6 +135,8 @@ function unreachable(error: Error): MeshError {
   return new MeshError(
     "daemon_unreachable",
     `The daemon isn't running (${error.message}).`,
-    "Start it: claudemesh up",
+    process.env.CLAUDEMESH_SOCKET
+      ? "CLAUDEMESH_SOCKET leads to no daemon. In a container, mount the socket again: each start of the daemon makes a new one."
+      : "Start it: claudemesh up",
   );
 }

@@ -3,7 +3,7 @@ import { writeSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { connectCurrent } from "#adapters/current-daemon.ts";
 import type { DaemonClient } from "#adapters/daemon-client.ts";
-import { homePath, socketPath } from "#adapters/home.ts";
+import { clientSocket } from "#adapters/home.ts";
 import { VERSION } from "#adapters/version.ts";
 import { ERRORS, errorShape, MeshError } from "#protocol/errors.ts";
 import { didYouMean } from "#protocol/nearest.ts";
@@ -127,7 +127,10 @@ async function run(argv: readonly string[]): Promise<void> {
     workspace: string(options.workspace) ?? string(options.mesh) ?? process.env.CLAUDEMESH_WORKSPACE,
     async daemon() {
       const hello: SocketHello = { client: "cli", version: VERSION, session, mode };
-      client = await connectCurrent(socketPath(homePath()), hello, options["no-start"] !== true, {
+      const { path, isGiven } = clientSocket();
+      // Behind a socket that was handed over stands somebody else's daemon.
+      const mayStart = options["no-start"] !== true && !isGiven;
+      client = await connectCurrent(path, hello, mayStart, {
         limited: context.limited,
         starting() {
           context.endless();

@@ -3,9 +3,11 @@ import type { MeshError } from "#protocol/errors.ts";
 import { createPeer, PERSONAL } from "#sdk/peer.ts";
 import { abilities } from "#sdk/registry.ts";
 import { createDispatch, type Serve } from "./dispatch.ts";
+import { noSessions, onlyWorkspace } from "./one-workspace.ts";
 import type { DaemonConfig, DaemonPorts } from "./ports.ts";
 import { handlersOf } from "./registry.ts";
 import { createSessions } from "./sessions.ts";
+import { createWorkspaceSockets, type WorkspaceSockets } from "./workspace-sockets.ts";
 
 export type Daemon = {
   serve: Serve;
@@ -20,17 +22,38 @@ export async function createDaemon(ports: DaemonPorts, config: DaemonConfig): Pr
   if (peer.opened().length + peer.broken().length === 0) await peer.create(PERSONAL, config.defaultBroker);
   const sessions = createSessions(peer);
   let stopping = false;
-  const serve = createDispatch({
-    handlers: handlersOf(peer, sessions, ports, config),
+  const common = {
     version: ports.version,
     pid: ports.pid,
     log: ports.log,
-    session: sessions.find,
     isStopping: () => stopping,
+  };
+  const sockets: WorkspaceSockets = createWorkspaceSockets(peer, ports, (id, path) => {
+    const only = onlyWorkspace(peer, id);
+    const { broker } = only.writable(undefined).workspace;
+    const own = { ...ports, socketPath: path };
+    return createDispatch({
+      ...common,
+      handlers: handlersOf(only, noSessions, own, { ...config, defaultBroker: broker }, sockets),
+      session: noSessions.find,
+      most: ["read", "write"],
+      changed() {},
+    });
   });
+  const serve = createDispatch({
+    ...common,
+    handlers: handlersOf(peer, sessions, ports, config, sockets),
+    session: sessions.find,
+    // A workspace may have come, gone, or another name.
+    changed: sockets.sync,
+  });
+  peer.listen(sockets.sync);
   return {
     serve,
-    start: peer.start,
+    start() {
+      peer.start();
+      sockets.sync();
+    },
     databaseFailed(name, why) {
       peer
         .setAside(name, why)
@@ -38,6 +61,7 @@ export async function createDaemon(ports: DaemonPorts, config: DaemonConfig): Pr
     },
     stop() {
       stopping = true;
+      sockets.close();
       return peer.stop();
     },
   };

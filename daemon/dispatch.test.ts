@@ -23,6 +23,7 @@ function client(
     pid: 7,
     log,
     session: () => null,
+    changed() {},
     isStopping,
   });
   const heard: { type: string; data: unknown }[] = [];

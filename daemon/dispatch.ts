@@ -29,6 +29,10 @@ export type Dispatcher = {
   log: Log;
   /** The attached session of that id, if there is one. */
   session(id: string): Caller["session"];
+  /** What no client of this socket goes beyond; nothing is held back without it. */
+  most?: readonly Scope[];
+  /** Called after whatever may have changed something. */
+  changed(): void;
   /** True once the databases are being closed: nothing is begun any more. */
   isStopping(): boolean;
 };
@@ -64,7 +68,8 @@ const TABLE: ReadonlyMap<string, MethodSchema> = new Map(
   ),
 );
 
-export function createDispatch({ handlers, version, pid, log, session, isStopping }: Dispatcher): Serve {
+export function createDispatch(dispatcher: Dispatcher): Serve {
+  const { handlers, version, pid, log, session, most, changed, isStopping } = dispatcher;
   const handlerOf = (method: string): Handler => {
     const [noun = "", verb = ""] = method.split(".");
     // The table above knows only what Handlers must have, so the path is there.
@@ -81,6 +86,7 @@ export function createDispatch({ handlers, version, pid, log, session, isStoppin
     };
 
     const answer = async (client: Client, { id, method, params }: SocketRequest) => {
+      let writes = false;
       try {
         if (isStopping()) {
           throw new MeshError("daemon_unreachable", "The daemon is stopping.", "Try again in a moment.");
@@ -92,6 +98,13 @@ export function createDispatch({ handlers, version, pid, log, session, isStoppin
             "not_allowed",
             `"${method}" is not for this kind of client.`,
             "Run it in a terminal.",
+          );
+        }
+        if (most?.includes(schema.scope) === false) {
+          throw new MeshError(
+            "not_allowed",
+            `"${method}" goes beyond what this socket is for.`,
+            "Ask at the daemon's own socket, outside of here.",
           );
         }
         if (!MODES[client.mode].includes(schema.scope)) {
@@ -113,9 +126,12 @@ export function createDispatch({ handlers, version, pid, log, session, isStoppin
           ended: (run) => (closed ? run() : endings.add(run)),
         };
         const emit = (event: unknown) => send({ type: "event", data: { id, event } });
+        writes = schema.scope !== "read";
         send({ type: "response", data: { id, result: await handlerOf(method)(parsed.data, caller, emit) } });
       } catch (error) {
         send({ type: "response", data: { id, error: shapeOf(error, log, method) } });
+      } finally {
+        if (writes) changed();
       }
     };
 

@@ -6,7 +6,13 @@ import { parseArgs } from "node:util";
 import { writeFileAtomically } from "#adapters/atomic-file.ts";
 import { systemClock, systemRandom, systemTimers } from "#adapters/clock.ts";
 import { nodeCurves } from "#adapters/curves.ts";
-import { homePath, securePrivateFolder, socketPath } from "#adapters/home.ts";
+import {
+  homePath,
+  securePrivateFolder,
+  socketFolder,
+  socketPath,
+  workspaceSocketPath,
+} from "#adapters/home.ts";
 import { createLogger } from "#adapters/logger.ts";
 import { openSqlite } from "#adapters/sqlite.ts";
 import { VERSION } from "#adapters/version.ts";
@@ -18,7 +24,7 @@ import { fileKeychain } from "./adapters/keychain.ts";
 import { dial, fetchJson } from "./adapters/network.ts";
 import { watchNetwork } from "./adapters/network-changes.ts";
 import { endWhenGone, ownFolder } from "./adapters/own-folder.ts";
-import { listenUnix } from "./adapters/unix-socket.ts";
+import { listenUnix, removeLeftovers } from "./adapters/unix-socket.ts";
 import { mergeConfig, type UpOptions } from "./config.ts";
 import { createDaemon } from "./daemon.ts";
 
@@ -100,6 +106,9 @@ async function run(options: UpOptions & { parentPipe: boolean }): Promise<void> 
     version: VERSION,
     home,
     socketPath: socket,
+    workspaceSocket: (slug: string) => workspaceSocketPath(home, slug),
+    listen: listenUnix,
+    startedAt: systemClock.now(),
     requestStop: () => requestStop(),
   };
   const defaultBroker = config.broker ?? (broker ? `http://127.0.0.1:${broker.port}` : null);
@@ -111,6 +120,7 @@ async function run(options: UpOptions & { parentPipe: boolean }): Promise<void> 
   });
   // Whoever met the failure is still at work in that database: it is closed once the turn is over.
   databaseFailed = (name, why) => systemTimers.soon(() => daemon.databaseFailed(name, why));
+  removeLeftovers(socketFolder(home));
   const server = await listenUnix(socket, daemon.serve);
 
   let stopping = false;

@@ -1,6 +1,6 @@
 /** down, status, whoami, version */
 import { connectDaemon } from "#adapters/daemon-client.ts";
-import { homePath, socketPath } from "#adapters/home.ts";
+import { clientSocket } from "#adapters/home.ts";
 import { VERSION } from "#adapters/version.ts";
 import { table } from "../print.ts";
 import type { Verb } from "../verb.ts";
@@ -13,7 +13,7 @@ const down: Verb = {
     limited();
     let client: Awaited<ReturnType<typeof connectDaemon>>;
     try {
-      client = await connectDaemon(socketPath(homePath()), { client: "cli", version: VERSION });
+      client = await connectDaemon(clientSocket().path, { client: "cli", version: VERSION });
     } catch {
       print({ stopped: false }, "The daemon wasn't running.");
       return;

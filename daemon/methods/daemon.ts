@@ -6,6 +6,7 @@ import { unreadCount } from "#sdk/features/message.ts";
 import { noteOf } from "#sdk/features/workspace.ts";
 import { type Broken, type Caller, type Opened, PERSONAL, type Peer } from "#sdk/peer.ts";
 import type { DaemonConfig, DaemonPorts } from "../ports.ts";
+import type { WorkspaceSockets } from "../workspace-sockets.ts";
 
 const CHECK_LIMIT_MS = 10_000;
 
@@ -13,20 +14,23 @@ export function daemonHandlers(
   peer: Peer,
   ports: DaemonPorts,
   config: DaemonConfig,
+  sockets: Pick<WorkspaceSockets, "pathOf">,
 ): Handlers<Caller>["daemon"] {
-  const startedAt = ports.clock.now();
   return {
     status: () => ({
       daemon: {
         pid: ports.pid,
         version: ports.version,
-        uptimeMs: Math.floor(ports.clock.now() - startedAt),
+        uptimeMs: Math.floor(ports.clock.now() - ports.startedAt),
         home: ports.home,
         socket: ports.socketPath,
       },
       account: { userId: peer.account.user, name: peer.account.name },
       broker: { url: config.defaultBroker, embedded: config.embedded },
-      workspaces: [...peer.opened().map(openStatus), ...peer.broken().map(brokenStatus)],
+      workspaces: [...peer.opened().map(openStatus), ...peer.broken().map(brokenStatus)].map((one) => ({
+        ...one,
+        socket: sockets.pathOf(one.id),
+      })),
     }),
     stop({ olderThan }) {
       if (olderThan !== undefined && !isNewer(olderThan, ports.version)) return { stopping: false };

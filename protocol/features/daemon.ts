@@ -38,6 +38,8 @@ export const daemonMethods = methods({
           cursor: z.int(),
           /** Why it can't be used to the full at the moment. */
           trouble: z.string().nullable(),
+          /** The socket that leads to this workspace alone. */
+          socket: z.string().nullable(),
         }),
       ),
     }),
