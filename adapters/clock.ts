@@ -2,9 +2,27 @@
 import { randomBytes } from "node:crypto";
 import type { Clock, Random, Timers } from "#protocol/ports.ts";
 
-export const systemClock: Clock = {
-  now: () => performance.timeOrigin + performance.now(),
-};
+/** The two clocks differ by less than this while the machine runs and nobody sets its time. */
+const DRIFT_MS = 50;
+
+/**
+ * The wall clock, with the fractions of the monotonic one. That one stands still while a laptop sleeps and knows nothing
+ * of corrections: where they differ, the wall is right.
+ */
+export function createWallClock(wall: () => number, monotonic: () => number): Clock {
+  let origin = wall() - monotonic();
+  return {
+    now() {
+      const time = origin + monotonic();
+      const off = wall() - time;
+      if (Math.abs(off) < DRIFT_MS) return time;
+      origin += off;
+      return time + off;
+    },
+  };
+}
+
+export const systemClock: Clock = createWallClock(Date.now, () => performance.now());
 
 export const systemTimers: Timers = {
   after(ms, run) {

@@ -2,13 +2,20 @@
 import { connect, type Socket } from "node:net";
 import { fromErrorShape, MeshError } from "#protocol/errors.ts";
 import type { Client } from "#protocol/registry.ts";
-import { createSocketDecoder, encodeSocketFrame, type SocketHello } from "#protocol/socket.ts";
+import {
+  createSocketDecoder,
+  encodeSocketFrame,
+  type SocketHello,
+  type SocketWelcome,
+} from "#protocol/socket.ts";
 
 const LIMIT_BYTES = 64 * 1024 * 1024;
 
 export type DaemonClient = {
   /** Typed by the protocol: `daemon.message.send({…})`. */
   daemon: Client;
+  /** What the daemon said of itself. */
+  welcome: Promise<SocketWelcome>;
   /** Resolves when the connection has ended, from either side. */
   closed: Promise<void>;
   close(): void;
@@ -37,9 +44,18 @@ function clientOn(socket: Socket, hello: SocketHello): DaemonClient {
   const pending = new Map<number, Pending>();
   let nextId = 1;
   let failure: MeshError | null = null;
+  let welcomed = (_: SocketWelcome) => {};
+  let unwelcome = (_: MeshError) => {};
+  const welcome = new Promise<SocketWelcome>((resolve, reject) => {
+    welcomed = resolve;
+    unwelcome = reject;
+  });
+  // Few wait for it; to the others its absence is told by their requests.
+  welcome.catch(() => {});
 
   const decode = createSocketDecoder(LIMIT_BYTES, ({ type, data }) => {
     if (type === "error" && isShape(data)) failure = fromErrorShape(data);
+    if (type === "welcome" && isWelcome(data)) welcomed(data);
     if (typeof data !== "object" || data === null || !("id" in data) || typeof data.id !== "number") return;
     const request = pending.get(data.id);
     if (type === "event" && "event" in data) request?.onEvent(data.event);
@@ -58,6 +74,7 @@ function clientOn(socket: Socket, hello: SocketHello): DaemonClient {
           "The daemon ended before it answered.",
           "Try again; see `claudemesh logs`.",
         );
+      unwelcome(why);
       for (const request of pending.values()) request.reject(why);
       resolve();
     });
@@ -85,7 +102,7 @@ function clientOn(socket: Socket, hello: SocketHello): DaemonClient {
       socket.write(encodeSocketFrame({ type: "request", data: { id, method, params } }));
     });
 
-  return { daemon: methodsOf(request), closed, close: () => socket.destroy() };
+  return { daemon: methodsOf(request), welcome, closed, close: () => socket.destroy() };
 }
 
 /** Names come from the property path, so a method's name is never typed as a string. */
@@ -104,6 +121,12 @@ function methodsOf(
   return new Proxy({}, { get: (_, name) => noun(String(name)) }) as Client;
 }
 
+function isWelcome(value: unknown): value is SocketWelcome {
+  return (
+    typeof value === "object" && value !== null && "version" in value && typeof value.version === "string"
+  );
+}
+
 function isShape(value: unknown): value is { code: string; message: string; hint: string } {
   return typeof value === "object" && value !== null && "code" in value && "message" in value;
 }
@@ -112,6 +135,8 @@ function unreachable(error: Error): MeshError {
   return new MeshError(
     "daemon_unreachable",
     `The daemon isn't running (${error.message}).`,
-    "Start it: claudemesh up",
+    process.env.CLAUDEMESH_SOCKET
+      ? "CLAUDEMESH_SOCKET leads to no daemon. In a container, mount the socket again: each start of the daemon makes a new one."
+      : "Start it: claudemesh up",
   );
 }

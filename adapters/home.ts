@@ -13,13 +13,32 @@ export function homePath(): string {
   return chosen ? resolve(chosen) : join(homedir(), ".claudemesh");
 }
 
+/** Where verbs look for the daemon: `$CLAUDEMESH_SOCKET`, say a workspace's in a container, else the home's. */
+export function clientSocket(): { path: string; isGiven: boolean } {
+  const given = process.env.CLAUDEMESH_SOCKET;
+  return given ? { path: resolve(given), isGiven: true } : { path: socketPath(homePath()), isGiven: false };
+}
+
 /** In the home, or, where that path is too long for a socket, in the user's runtime folder under the home's hash. */
 export function socketPath(home: string): string {
-  const path = join(home, "daemon.sock");
+  return fittingPath(join(home, "daemon.sock"), home, "");
+}
+
+/** Leads to one workspace alone. */
+export function workspaceSocketPath(home: string, slug: string): string {
+  return fittingPath(join(socketFolder(home), `${slug}.sock`), home, `-${slug}`);
+}
+
+export function socketFolder(home: string): string {
+  return join(home, "sockets");
+}
+
+function fittingPath(path: string, home: string, suffix: string): string {
   if (Buffer.byteLength(path) <= MAX_SOCKET_PATH) return path;
   // Verbs load this file; few of them need a hash, and node:crypto costs milliseconds.
   const { createHash } = process.getBuiltinModule("node:crypto");
-  return join(runtimePath(), `${createHash("sha256").update(home).digest("hex").slice(0, 16)}.sock`);
+  const name = createHash("sha256").update(home).digest("hex").slice(0, 16);
+  return join(runtimePath(), `${name}${suffix}.sock`);
 }
 
 function runtimePath(): string {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -147,5 +147,17 @@ describe("a transaction", () => {
       });
     expect(run).toThrow("inner");
     expect(texts(database)).toEqual([]);
+  });
+});
+
+describe("a file that is no database", () => {
+  test.each([
+    ["noise", () => writeFileSync(path, "noise ".repeat(1000)), "bad_data"],
+    ["a folder", () => mkdirSync(path), "bad_data"],
+  ])("%s is named, and left as it was", (_, make, code) => {
+    make();
+    const before = statSync(path).size;
+    expect(codeOf(() => open())).toBe(code);
+    expect(statSync(path).size).toBe(before);
   });
 });

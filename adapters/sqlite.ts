@@ -3,31 +3,55 @@ import { createHash } from "node:crypto";
 import Sqlite from "better-sqlite3";
 import { MeshError } from "#protocol/errors.ts";
 import type { Database, Migration, SqlRow, SqlValue, Statement } from "#protocol/ports.ts";
+import { fromSystem } from "./system-error.ts";
 
 /**
- * Opens or makes `path` (":memory:" for one that dies with the process) and brings it up to `migrations`.
- * @throws MeshError conflict when the file was written by another line of migrations
+ * Opens or makes `path` (":memory:" for one that dies with the process) and brings it up to `migrations`. `onDamage` is
+ * told when the file turns out to be damaged later on, at whatever was asked of it.
+ * @throws MeshError conflict when the file was written by another line of migrations, bad_data, storage_full
  */
-export function openSqlite(path: string, migrations: readonly Migration[]): Database {
-  const sqlite = new Sqlite(path);
+export function openSqlite(
+  path: string,
+  migrations: readonly Migration[],
+  onDamage: (why: MeshError) => void = () => {},
+): Database {
+  let sqlite: Sqlite.Database | null = null;
   try {
-    return setUp(sqlite, migrations);
+    sqlite = new Sqlite(path);
+    return setUp(sqlite, migrations, guard(path, onDamage));
   } catch (error) {
-    sqlite.close();
-    throw error;
+    sqlite?.close();
+    throw fromSystem(error, path) ?? error;
   }
 }
 
-function setUp(sqlite: Sqlite.Database, migrations: readonly Migration[]): Database {
+type Guard = <T>(work: () => T) => T;
+
+/** Lets errors pass, and names those that say that the file or the disk under it has failed. */
+function guard(path: string, onDamage: (why: MeshError) => void): Guard {
+  return (work) => {
+    try {
+      return work();
+    } catch (error) {
+      const code = error instanceof Error && "code" in error ? String(error.code) : "";
+      if (!/^SQLITE_(CORRUPT|NOTADB|IOERR)/.test(code)) throw error;
+      const why = fromSystem(error, path);
+      if (why) onDamage(why);
+      throw why;
+    }
+  };
+}
+
+function setUp(sqlite: Sqlite.Database, migrations: readonly Migration[], guarded: Guard): Database {
   sqlite.pragma("journal_mode = WAL");
   sqlite.pragma("synchronous = FULL");
   sqlite.pragma("busy_timeout = 5000");
-  const database = wrap(sqlite);
+  const database = wrap(sqlite, guarded);
   migrate(database, migrations);
   return database;
 }
 
-function wrap(sqlite: Sqlite.Database): Database {
+function wrap(sqlite: Sqlite.Database, guarded: Guard): Database {
   const statements = new Map<string, Statement>();
   return {
     exec(sql) {
@@ -36,12 +60,12 @@ function wrap(sqlite: Sqlite.Database): Database {
     sql(text) {
       const known = statements.get(text);
       if (known) return known;
-      const statement = prepare(sqlite, text);
+      const statement = guarded(() => prepare(sqlite, text, guarded));
       statements.set(text, statement);
       return statement;
     },
     transaction(run) {
-      return sqlite.inTransaction ? run() : sqlite.transaction(run).immediate();
+      return sqlite.inTransaction ? run() : guarded(() => sqlite.transaction(run).immediate());
     },
     close() {
       sqlite.close();
@@ -49,17 +73,25 @@ function wrap(sqlite: Sqlite.Database): Database {
   };
 }
 
-function prepare(sqlite: Sqlite.Database, text: string): Statement {
+function prepare(sqlite: Sqlite.Database, text: string, guarded: Guard): Statement {
   const statement = sqlite.prepare<unknown[], SqlRow>(text);
   // better-sqlite3 takes ?1, ?2 … for names; here they are places, so that a value can be used twice.
   const isNumbered = /\?\d/.test(text);
   const bind = (values: readonly SqlValue[]): readonly unknown[] =>
     isNumbered ? [Object.fromEntries(values.map((value, i) => [String(i + 1), value]))] : values;
   return {
-    run: (...values) => ({ changes: statement.run(...bind(values)).changes }),
-    get: (...values) => statement.get(...bind(values)),
-    all: (...values) => statement.all(...bind(values)),
-    each: (...values) => statement.iterate(...bind(values)),
+    run: (...values) => ({ changes: guarded(() => statement.run(...bind(values))).changes }),
+    get: (...values) => guarded(() => statement.get(...bind(values))),
+    all: (...values) => guarded(() => statement.all(...bind(values))),
+    *each(...values) {
+      const rows = statement.iterate(...bind(values));
+      try {
+        for (let next = guarded(() => rows.next()); !next.done; next = guarded(() => rows.next()))
+          yield next.value;
+      } finally {
+        rows.return?.();
+      }
+    },
   };
 }
 

@@ -1,7 +1,8 @@
 /** `claudemesh VERB …`: find the verb, ask the daemon, print, end with the right code. */
 import { writeSync } from "node:fs";
-import { connectDaemon, type DaemonClient } from "#adapters/daemon-client.ts";
-import { homePath, socketPath } from "#adapters/home.ts";
+import { connectCurrent } from "#adapters/current-daemon.ts";
+import type { DaemonClient } from "#adapters/daemon-client.ts";
+import { clientSocket } from "#adapters/home.ts";
 import { VERSION } from "#adapters/version.ts";
 import { ERRORS, errorShape, MeshError } from "#protocol/errors.ts";
 import type { SocketHello } from "#protocol/socket.ts";
@@ -11,7 +12,6 @@ import { parse } from "./parse.ts";
 import { verbs } from "./registry.ts";
 import type { Context } from "./verb.ts";
 
-const START_LIMIT_MS = 30_000;
 /** The daemon's own answer to a wait that ran out comes first. */
 const GRACE_MS = 500;
 
@@ -27,22 +27,6 @@ function out(fd: 1 | 2, text: string): void {
       if (code !== "EAGAIN") throw error;
     }
   }
-}
-
-async function connect(
-  { options, waiting }: Pick<Context, "options" | "waiting">,
-  who: Pick<SocketHello, "session" | "mode">,
-): Promise<DaemonClient> {
-  const path = socketPath(homePath());
-  const hello: SocketHello = { client: "cli", version: VERSION, ...who };
-  try {
-    return await connectDaemon(path, hello);
-  } catch (error) {
-    if (options["no-start"] === true) throw error;
-  }
-  const { startDaemon } = await import("#adapters/start-daemon.ts");
-  await waiting("starting the daemon", startDaemon([], { attached: false, limitMs: START_LIMIT_MS }));
-  return connectDaemon(path, hello);
 }
 
 async function run(argv: readonly string[]): Promise<void> {
@@ -64,8 +48,17 @@ async function run(argv: readonly string[]): Promise<void> {
     timeoutMs,
     workspace: string(options.workspace) ?? string(options.mesh) ?? process.env.CLAUDEMESH_WORKSPACE,
     async daemon() {
-      client = await connect(context, { session, mode });
-      context.limited();
+      const hello: SocketHello = { client: "cli", version: VERSION, session, mode };
+      const { path, isGiven } = clientSocket();
+      // Behind a socket that was handed over stands somebody else's daemon.
+      const mayStart = options["no-start"] !== true && !isGiven;
+      client = await connectCurrent(path, hello, mayStart, {
+        limited: context.limited,
+        starting(work) {
+          context.endless();
+          return context.waiting("starting the daemon", work);
+        },
+      });
       return client.daemon;
     },
     print(value, text) {
@@ -82,6 +75,7 @@ async function run(argv: readonly string[]): Promise<void> {
       return work.finally(stopShowing);
     },
     limited() {
+      clearTimeout(limit);
       limit = setTimeout(() => {
         stopShowing();
         fail(

@@ -5,7 +5,11 @@ import type { Caller } from "#sdk/peer.ts";
 import { createDispatch } from "./dispatch.ts";
 
 /** A client on a dispatcher whose every method answers with its own name. */
-function client(kind: "cli" | "adapter" | null = "cli", mode?: ApprovalMode) {
+function client(
+  kind: "cli" | "adapter" | null = "cli",
+  mode?: ApprovalMode,
+  { version = "0.2.0", isStopping = (): boolean => false } = {},
+) {
   const answering = Object.fromEntries(
     Object.entries(methods).map(([noun, verbs]) => [
       noun,
@@ -15,10 +19,12 @@ function client(kind: "cli" | "adapter" | null = "cli", mode?: ApprovalMode) {
   const log = { debug() {}, info() {}, warn() {}, error() {} };
   const serve = createDispatch({
     handlers: answering as unknown as Handlers<Caller>,
-    version: "1",
+    version: "0.2.0",
     pid: 7,
     log,
     session: () => null,
+    changed() {},
+    isStopping,
   });
   const heard: { type: string; data: unknown }[] = [];
   let ended = false;
@@ -28,7 +34,7 @@ function client(kind: "cli" | "adapter" | null = "cli", mode?: ApprovalMode) {
   });
   const write = (frame: SocketFrame | string) =>
     served.data(Buffer.from(typeof frame === "string" ? frame : encodeSocketFrame(frame)));
-  if (kind) write({ type: "hello", data: { client: kind, version: "1", mode } });
+  if (kind) write({ type: "hello", data: { client: kind, version, mode } });
   return {
     heard,
     write,
@@ -44,7 +50,7 @@ function client(kind: "cli" | "adapter" | null = "cli", mode?: ApprovalMode) {
 
 test("a hello is welcomed, and then requests are answered", async () => {
   const cli = client();
-  expect(cli.heard).toEqual([{ type: "welcome", data: { version: "1", pid: 7 } }]);
+  expect(cli.heard).toEqual([{ type: "welcome", data: { version: "0.2.0", pid: 7 } }]);
   expect(await cli.ask("daemon.status")).toEqual({ id: 1, result: { answered: "daemon.status" } });
 });
 
@@ -84,6 +90,30 @@ test("an unknown method is answered with the nearest one; names of the language'
     error: { code: "unknown_method", hint: "Did you mean message.send or message.search?" },
   });
   expect(await client().ask("constructor.name")).toMatchObject({ error: { code: "unknown_method" } });
+});
+
+test("a client of another release works, and what one side doesn't know is told as a skew of versions", async () => {
+  for (const [version, hint] of [
+    ["0.1.9", "Update what asked"],
+    ["0.3.0", "Replace the daemon"],
+  ] as const) {
+    const other = client("cli", undefined, { version });
+    expect(await other.ask("message.inbox")).toMatchObject({ result: {} });
+    expect(await other.ask("fresh.thing")).toMatchObject({
+      error: { code: "version_skew", hint: expect.stringContaining(hint) },
+    });
+    expect(await other.ask("message.inbox", { fresh: true })).toMatchObject({
+      error: { code: "usage", hint: expect.stringContaining(hint) },
+    });
+  }
+});
+
+test("once the daemon is stopping, nothing is begun", async () => {
+  let stopping = false;
+  const cli = client("cli", undefined, { isStopping: () => stopping });
+  expect(await cli.ask("message.inbox")).toMatchObject({ result: {} });
+  stopping = true;
+  expect(await cli.ask("message.inbox")).toMatchObject({ error: { code: "daemon_unreachable" } });
 });
 
 test.each([

@@ -1,9 +1,11 @@
 /** One client of the socket: hello first, then requests; each is checked for scope and shape before it is answered. */
+import { fromSystem } from "#adapters/system-error.ts";
 import { type ErrorShape, errorShape, MeshError } from "#protocol/errors.ts";
 import { firstIssue } from "#protocol/json.ts";
 import { LIMITS } from "#protocol/limits.ts";
 import type { MethodSchema, Scope } from "#protocol/method.ts";
 import { didYouMean } from "#protocol/nearest.ts";
+import { isNewer } from "#protocol/newer.ts";
 import type { Log } from "#protocol/ports.ts";
 import { type Handlers, methods } from "#protocol/registry.ts";
 import {
@@ -11,6 +13,7 @@ import {
   createSocketDecoder,
   encodeSocketFrame,
   type SocketFrame,
+  type SocketRequest,
 } from "#protocol/socket.ts";
 import type { Caller } from "#sdk/peer.ts";
 import { socketHello, socketRequest } from "./socket-schema.ts";
@@ -26,6 +29,12 @@ export type Dispatcher = {
   log: Log;
   /** The attached session of that id, if there is one. */
   session(id: string): Caller["session"];
+  /** What no client of this socket goes beyond; nothing is held back without it. */
+  most?: readonly Scope[];
+  /** Called after whatever may have changed something. */
+  changed(): void;
+  /** True once the databases are being closed: nothing is begun any more. */
+  isStopping(): boolean;
 };
 
 /** What a kind of client may ask for. An adapter runs beside a model: nothing that changes who belongs. */
@@ -44,6 +53,13 @@ const MODES: Record<ApprovalMode, readonly Scope[]> = {
   yolo: ["read", "write", "admin"],
 };
 
+type Client = {
+  version: string;
+  scopes: readonly Scope[];
+  mode: ApprovalMode;
+  sessionId: string | undefined;
+};
+
 type Handler = (params: unknown, caller: Caller, emit: (event: unknown) => void) => unknown;
 
 const TABLE: ReadonlyMap<string, MethodSchema> = new Map(
@@ -52,7 +68,8 @@ const TABLE: ReadonlyMap<string, MethodSchema> = new Map(
   ),
 );
 
-export function createDispatch({ handlers, version, pid, log, session }: Dispatcher): Serve {
+export function createDispatch(dispatcher: Dispatcher): Serve {
+  const { handlers, version, pid, log, session, most, changed, isStopping } = dispatcher;
   const handlerOf = (method: string): Handler => {
     const [noun = "", verb = ""] = method.split(".");
     // The table above knows only what Handlers must have, so the path is there.
@@ -61,28 +78,33 @@ export function createDispatch({ handlers, version, pid, log, session }: Dispatc
 
   return (channel) => {
     const endings = new Set<() => void>();
-    let client: { scopes: readonly Scope[]; mode: ApprovalMode; sessionId: string | undefined } | null = null;
+    let client: Client | null = null;
     let closed = false;
 
     const send = (frame: SocketFrame) => {
       if (!closed) channel.send(encodeSocketFrame(frame));
     };
 
-    const answer = async ({ id, method, params }: { id: number; method: string; params: unknown }) => {
+    const answer = async (client: Client, { id, method, params }: SocketRequest) => {
+      let writes = false;
       try {
-        const schema = TABLE.get(method);
-        if (!schema) {
-          throw new MeshError(
-            "unknown_method",
-            `There is no method "${method}".`,
-            didYouMean(method, TABLE.keys(), "Update the older side."),
-          );
+        if (isStopping()) {
+          throw new MeshError("daemon_unreachable", "The daemon is stopping.", "Try again in a moment.");
         }
-        if (!client?.scopes.includes(schema.scope)) {
+        const schema = TABLE.get(method);
+        if (!schema) throw unknownMethod(method, client.version, version);
+        if (!client.scopes.includes(schema.scope)) {
           throw new MeshError(
             "not_allowed",
             `"${method}" is not for this kind of client.`,
             "Run it in a terminal.",
+          );
+        }
+        if (most?.includes(schema.scope) === false) {
+          throw new MeshError(
+            "not_allowed",
+            `"${method}" goes beyond what this socket is for.`,
+            "Ask at the daemon's own socket, outside of here.",
           );
         }
         if (!MODES[client.mode].includes(schema.scope)) {
@@ -97,23 +119,27 @@ export function createDispatch({ handlers, version, pid, log, session }: Dispatc
           throw new MeshError(
             "usage",
             `Wrong parameters: ${firstIssue(parsed.error)}.`,
-            "See `claudemesh help`.",
+            skewBetween(client.version, version) ?? "See `claudemesh help`.",
           );
         const caller: Caller = {
           session: client.sessionId ? session(client.sessionId) : null,
           ended: (run) => (closed ? run() : endings.add(run)),
         };
         const emit = (event: unknown) => send({ type: "event", data: { id, event } });
+        writes = schema.scope !== "read";
         send({ type: "response", data: { id, result: await handlerOf(method)(parsed.data, caller, emit) } });
       } catch (error) {
         send({ type: "response", data: { id, error: shapeOf(error, log, method) } });
+      } finally {
+        if (writes) changed();
       }
     };
 
     const onFrame = ({ type, data }: { type: string; data: unknown }) => {
       if (type === "hello") {
-        const { client: kind, session: sessionId, mode = "yolo" } = parse(socketHello, data);
-        client = { scopes: SCOPES[kind] ?? [], mode, sessionId };
+        const hello = parse(socketHello, data);
+        const { mode = "yolo", session: sessionId } = hello;
+        client = { version: hello.version, scopes: SCOPES[hello.client] ?? [], mode, sessionId };
         send({ type: "welcome", data: { version, pid } });
       } else if (type === "request") {
         const request = parse(socketRequest, data);
@@ -123,7 +149,7 @@ export function createDispatch({ handlers, version, pid, log, session }: Dispatc
             "The first frame is a hello.",
             'Send {"type":"hello","data":{"client","version"}}.',
           );
-        answer(request);
+        answer(client, request);
       } else {
         throw new MeshError("bad_frame", `There is no frame "${type}".`, "Send hello, then requests.");
       }
@@ -148,6 +174,27 @@ export function createDispatch({ handlers, version, pid, log, session }: Dispatc
   };
 }
 
+/** Two releases at work: what one of them doesn't know is no slip of the person's. */
+function skewBetween(client: string, daemon: string): string | null {
+  if (isNewer(client, daemon)) return "Replace the daemon: claudemesh down, then claudemesh up.";
+  return isNewer(daemon, client) ? "Update what asked: the daemon is newer." : null;
+}
+
+function unknownMethod(method: string, client: string, daemon: string): MeshError {
+  const skew = skewBetween(client, daemon);
+  return skew
+    ? new MeshError(
+        "version_skew",
+        `This daemon (${daemon}) has no "${method}", as a client of ${client} expects.`,
+        skew,
+      )
+    : new MeshError(
+        "unknown_method",
+        `There is no method "${method}".`,
+        didYouMean(method, TABLE.keys(), "Update the older side."),
+      );
+}
+
 function parse<T>(
   schema: {
     safeParse(
@@ -166,7 +213,8 @@ function parse<T>(
 }
 
 function shapeOf(error: unknown, log: Log, about: string): ErrorShape {
-  if (!(error instanceof MeshError))
+  const named = fromSystem(error, "a database");
+  if (!named || named !== error)
     log.error({ about, error: error instanceof Error ? error.stack : String(error) }, "a request failed");
-  return errorShape(error);
+  return errorShape(named ?? error);
 }

@@ -6,24 +6,30 @@ import { parseArgs } from "node:util";
 import { writeFileAtomically } from "#adapters/atomic-file.ts";
 import { systemClock, systemRandom, systemTimers } from "#adapters/clock.ts";
 import { nodeCurves } from "#adapters/curves.ts";
-import { connectDaemon } from "#adapters/daemon-client.ts";
-import { lockFolder } from "#adapters/folder-lock.ts";
-import { homePath, securePrivateFolder, socketPath } from "#adapters/home.ts";
+import {
+  homePath,
+  securePrivateFolder,
+  socketFolder,
+  socketPath,
+  workspaceSocketPath,
+} from "#adapters/home.ts";
 import { createLogger } from "#adapters/logger.ts";
 import { openSqlite } from "#adapters/sqlite.ts";
 import { VERSION } from "#adapters/version.ts";
 import { legalName } from "#protocol/derive.ts";
 import { ERRORS, errorShape, MeshError } from "#protocol/errors.ts";
+import type { Migration } from "#protocol/ports.ts";
 import { startEmbeddedBroker } from "./adapters/embedded-broker.ts";
 import { fileKeychain } from "./adapters/keychain.ts";
 import { dial, fetchJson } from "./adapters/network.ts";
-import { listenUnix } from "./adapters/unix-socket.ts";
+import { watchNetwork } from "./adapters/network-changes.ts";
+import { endWhenGone, ownFolder } from "./adapters/own-folder.ts";
+import { listenUnix, removeLeftovers } from "./adapters/unix-socket.ts";
 import { mergeConfig, type UpOptions } from "./config.ts";
 import { createDaemon } from "./daemon.ts";
 
-/** A daemon that was there first has this long to answer before this one gives up on it. */
-const OTHER_LIMIT_MS = 10_000;
-const VANISHED_CHECK_MS = 5000;
+/** A clean stop that takes longer than this is none. */
+const STOP_LIMIT_MS = 15_000;
 
 function say(line: Record<string, unknown>): void {
   process.stdout.write(`${JSON.stringify(line)}\n`);
@@ -50,24 +56,6 @@ function readOptions(argv: string[]): UpOptions & { parentPipe: boolean } {
   };
 }
 
-/** The folder's lock, or the pid of a daemon that answers for it. One that is ending is waited for. */
-async function ownFolder(home: string, socket: string): Promise<{ unlock: () => void } | { pid: number }> {
-  const deadline = systemClock.now() + OTHER_LIMIT_MS;
-  for (;;) {
-    const unlock = lockFolder(join(home, "daemon.lock"));
-    if (unlock) return { unlock };
-    try {
-      const client = await connectDaemon(socket, { client: "daemon", version: VERSION });
-      const { daemon } = await client.daemon.daemon.status({});
-      client.close();
-      return { pid: daemon.pid };
-    } catch (error) {
-      if (systemClock.now() > deadline) throw error;
-      await new Promise<void>((resolve) => systemTimers.after(50, resolve));
-    }
-  }
-}
-
 async function run(options: UpOptions & { parentPipe: boolean }): Promise<void> {
   const home = homePath();
   securePrivateFolder(home);
@@ -78,6 +66,8 @@ async function run(options: UpOptions & { parentPipe: boolean }): Promise<void> 
     process.exit(0);
   }
   const log = createLogger("daemon", { path: join(home, "logs", "daemon.log") });
+  // Nobody reads what Node says at the end of a detached process.
+  process.on("uncaughtExceptionMonitor", (error) => log.error({ error: error.stack }, "ended by a failure"));
   const configFile = join(home, "config.json");
   const saved = existsSync(configFile) ? readFileSync(configFile, "utf8") : null;
   const defaultName = legalName(process.env.USER ?? "") || legalName(userInfo().username) || "me";
@@ -96,6 +86,7 @@ async function run(options: UpOptions & { parentPipe: boolean }): Promise<void> 
   const databasePath = (name: string) =>
     name === "account" ? join(home, "account.db") : join(databases, `${name}.db`);
   let requestStop = () => {};
+  let databaseFailed = (_name: string, _why: MeshError) => {};
   const ports = {
     clock: systemClock,
     timers: systemTimers,
@@ -103,9 +94,10 @@ async function run(options: UpOptions & { parentPipe: boolean }): Promise<void> 
     curves: nodeCurves,
     dial,
     fetchJson,
+    network: watchNetwork(systemTimers),
     keychain: fileKeychain(join(home, "keys")),
-    openDatabase: (name: string, migrations: Parameters<typeof openSqlite>[1]) =>
-      openSqlite(databasePath(name), migrations),
+    openDatabase: (name: string, migrations: readonly Migration[]) =>
+      openSqlite(databasePath(name), migrations, (why) => databaseFailed(name, why)),
     removeDatabase(name: string) {
       for (const suffix of ["", "-wal", "-shm"]) rmSync(databasePath(name) + suffix, { force: true });
     },
@@ -114,6 +106,9 @@ async function run(options: UpOptions & { parentPipe: boolean }): Promise<void> 
     version: VERSION,
     home,
     socketPath: socket,
+    workspaceSocket: (slug: string) => workspaceSocketPath(home, slug),
+    listen: listenUnix,
+    startedAt: systemClock.now(),
     requestStop: () => requestStop(),
   };
   const defaultBroker = config.broker ?? (broker ? `http://127.0.0.1:${broker.port}` : null);
@@ -123,12 +118,19 @@ async function run(options: UpOptions & { parentPipe: boolean }): Promise<void> 
     defaultBroker,
     embedded: broker !== null,
   });
+  // Whoever met the failure is still at work in that database: it is closed once the turn is over.
+  databaseFailed = (name, why) => systemTimers.soon(() => daemon.databaseFailed(name, why));
+  removeLeftovers(socketFolder(home));
   const server = await listenUnix(socket, daemon.serve);
 
   let stopping = false;
   const stop = async (code: number) => {
     if (stopping) return;
     stopping = true;
+    systemTimers.after(STOP_LIMIT_MS, () => {
+      log.error({}, "the stop took too long and was cut short");
+      process.exit(1);
+    });
     server.close();
     await daemon.stop();
     await broker?.stop();
@@ -145,11 +147,7 @@ async function run(options: UpOptions & { parentPipe: boolean }): Promise<void> 
     process.stdin.resume();
     process.stdin.on("close", () => stop(0));
   }
-  const watchHome = () => {
-    if (!existsSync(home)) process.exit(0);
-    systemTimers.after(VANISHED_CHECK_MS, watchHome);
-  };
-  watchHome();
+  endWhenGone(home, socket);
 
   daemon.start();
   log.info({ pid: process.pid, version: VERSION }, "started");

@@ -1,5 +1,13 @@
 /** What a daemon is given beyond what its peer needs. */
 import type { PeerPorts } from "#sdk/ports.ts";
+import type { Serve } from "./dispatch.ts";
+
+export type SocketServer = {
+  /** Nobody new comes in. Who is connected stays so until the process ends: that is how `down` knows that it has. */
+  close(): void;
+  /** Ends everybody's connection as well. */
+  end(): void;
+};
 
 export type DaemonPorts = PeerPorts & {
   pid: number;
@@ -7,6 +15,11 @@ export type DaemonPorts = PeerPorts & {
   /** For `status` and `whoami`: where things lie. */
   home: string;
   socketPath: string;
+  /** Where the socket of the workspace with that slug belongs. */
+  workspaceSocket(slug: string): string;
+  /** @throws MeshError refused, or the system's error, when there can't be a socket at that path */
+  listen(path: string, serve: Serve): Promise<SocketServer>;
+  startedAt: number;
   /** Asks the process to stop cleanly. */
   requestStop(): void;
 };

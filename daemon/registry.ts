@@ -8,17 +8,19 @@ import { feedHandlers } from "./methods/feed.ts";
 import { sessionHandlers } from "./methods/session.ts";
 import type { DaemonConfig, DaemonPorts } from "./ports.ts";
 import type { Sessions } from "./sessions.ts";
+import type { WorkspaceSockets } from "./workspace-sockets.ts";
 
 export function handlersOf(
   peer: Peer,
   sessions: Sessions,
   ports: DaemonPorts,
   config: DaemonConfig,
+  sockets: Pick<WorkspaceSockets, "pathOf">,
 ): Handlers<Caller> {
   return {
     ...peerHandlersOf(peer, () => config.defaultBroker),
     account: accountHandlers(peer, ports, config),
-    daemon: daemonHandlers(peer, ports, config),
+    daemon: daemonHandlers(peer, ports, config, sockets),
     feed: feedHandlers(peer),
     session: sessionHandlers(peer, sessions),
   };

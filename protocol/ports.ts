@@ -44,6 +44,12 @@ export type Dial = (url: string) => Promise<Socket>;
 /** GET of a small JSON document. @throws MeshError offline */
 export type FetchJson = (url: string) => Promise<{ status: number; body: unknown }>;
 
+/** Tells that the machine's way to others has changed: what was dialled before may lead nowhere. */
+export type Network = {
+  /** The answer ends it. */
+  onChange(run: () => void): () => void;
+};
+
 export type SqlValue = string | number | bigint | Uint8Array | null;
 export type SqlRow = Record<string, SqlValue>;
 

@@ -1,6 +1,7 @@
 /**
  * One WebSocket to one workspace at its broker, kept up: dial, challenge, hello, then frames. Comes back with full
- * jitter between 0.2 and 30 s, at once when there is something to send, and gives up a link that fell silent.
+ * jitter between 0.2 and 30 s, at once when there is something to send, when the machine has slept or changed networks,
+ * and gives up a link that fell silent.
  */
 import { toBase64url } from "#protocol/bytes.ts";
 import { fromErrorShape, MeshError } from "#protocol/errors.ts";
@@ -23,12 +24,16 @@ import type { Socket } from "#protocol/ports.ts";
 import { PROTOCOL_VERSION } from "#protocol/version.ts";
 import type { Account } from "./account.ts";
 import type { PeerPorts } from "./ports.ts";
+import { type Answer, createRequests, type Item } from "./requests.ts";
+import { watchForSleep } from "./watchdog.ts";
 
 const FIRST_DELAY_MS = 200;
 const LONGEST_DELAY_MS = 30_000;
 const GREETING_LIMIT_MS = 10_000;
 /** A link that missed two heartbeats and a half is dead, whatever the kernel believes. */
 const SILENT_HEARTBEATS = 2.5;
+/** After a change of networks a living link answers within this time. */
+const PROBE_LIMIT_MS = 5000;
 
 export type Push = { seq: number; at: number; through: number; record: Uint8Array; size: number };
 
@@ -48,6 +53,8 @@ export type LinkOwner = {
 
 export type Link = {
   state(): LinkState;
+  /** What ended the last attempt or connection; null while online. */
+  trouble(): MeshError | null;
   start(): void;
   /** Tries at once, or as soon as is decent, instead of waiting out the delay. */
   wake(): void;
@@ -63,18 +70,12 @@ export type Link = {
     label: string,
     before: number,
     limit: number,
-    onItem: (item: Omit<Push, "through" | "size">) => void,
+    onItem: (item: Item) => void,
   ): Promise<{ more: boolean }>;
   /** @throws MeshError offline, not_allowed */
   subscribe(labels: readonly string[]): Promise<{ head: number; floor: number }>;
   /** Who is there, as it changed after a version; a page. @throws MeshError offline */
   pull(after: number): Promise<Faces>;
-};
-
-type Request = {
-  resolve(frame: Extract<FromBroker, { type: "page" | "subscribed" | "faces" }>): void;
-  reject(error: MeshError): void;
-  onItem(item: Omit<Push, "through" | "size">): void;
 };
 
 export function createLink(
@@ -88,46 +89,53 @@ export function createLink(
   let state: LinkState = "offline";
   let socket: Socket | null = null;
   let stopped = true;
-  let dialling = false;
+  /** The attempt under way, if there is one; an older one that still succeeds is closed. */
+  let dialling: object | null = null;
+  let trouble: MeshError | null = null;
   let failures = 0;
   let cancelRetry = () => {};
   let cancelSilence = () => {};
+  let stopWatching = () => {};
   let silenceMs = GREETING_LIMIT_MS;
   let serverDelayMs = 0;
   let lastTry = Number.NEGATIVE_INFINITY;
   /** The broker asked not to be bothered before this time. */
   let notBefore = 0;
-  let nextRequest = 1;
-  const requests = new Map<number, Request>();
+  const requests = createRequests();
 
   const become = (next: LinkState, why: MeshError | null = null) => {
     state = next;
+    if (next === "online") trouble = null;
+    else if (why) trouble = why;
     owner.changed(next, why);
   };
 
   const connect = async () => {
     cancelRetry();
     if (stopped || socket || dialling) return;
-    dialling = true;
+    const attempt = {};
+    dialling = attempt;
     lastTry = ports.clock.now();
     become("connecting");
     try {
       const dialled = await ports.dial(`${origin.replace(/^http/, "ws")}/`);
-      if (stopped) return dialled.close(1000, "stopped");
+      if (stopped || dialling !== attempt) return dialled.close(1000, "not needed");
       socket = dialled;
+      silenceMs = GREETING_LIMIT_MS;
       dialled.listen({
         message: (data) => receive(dialled, data),
         close: () => down(dialled, null),
       });
       listenForSilence();
     } catch (error) {
+      if (dialling !== attempt) return;
       retryLater(
         error instanceof MeshError
           ? error
           : new MeshError("offline", `The broker can't be reached: ${String(error)}`),
       );
     } finally {
-      dialling = false;
+      if (dialling === attempt) dialling = null;
     }
   };
 
@@ -136,10 +144,7 @@ export function createLink(
     if (socket !== which) return false;
     socket = null;
     cancelSilence();
-    for (const request of requests.values()) {
-      request.reject(new MeshError("offline", "The link to the broker broke.", "Try again."));
-    }
-    requests.clear();
+    requests.broke();
     which.close(1000, "bye");
     return true;
   };
@@ -161,10 +166,10 @@ export function createLink(
     serverDelayMs = 0;
   };
 
-  const listenForSilence = () => {
+  const listenForSilence = (limitMs = silenceMs) => {
     cancelSilence();
     const which = socket;
-    cancelSilence = ports.timers.after(silenceMs, () => {
+    cancelSilence = ports.timers.after(limitMs, () => {
       if (which) down(which, new MeshError("offline", "The broker fell silent.", "It is tried again."));
     });
   };
@@ -218,8 +223,7 @@ export function createLink(
   const onRecord = (data: Uint8Array) => {
     const { outer, record } = decodeRecordFrame(data);
     if (outer.type === "push") owner.pushed({ ...outer, record, size: data.length });
-    else if (outer.type === "item")
-      requests.get(outer.request)?.onItem({ seq: outer.seq, at: outer.at, record });
+    else if (outer.type === "item") requests.item(outer.request, { seq: outer.seq, at: outer.at, record });
     else if (outer.type === "current") owner.outdone({ ...outer, record });
   };
 
@@ -237,16 +241,11 @@ export function createLink(
         return which === socket ? become("online") : undefined;
       case "subscribed":
       case "page":
-        requests.get(frame.request)?.resolve(frame);
-        requests.delete(frame.request);
-        return;
+        return requests.answered(frame);
       case "error":
         return onError(which, frame);
       case "faces":
-        if (frame.request === undefined) return owner.heard(frame);
-        requests.get(frame.request)?.resolve(frame);
-        requests.delete(frame.request);
-        return;
+        return frame.request === undefined ? owner.heard(frame) : requests.answered(frame);
       default:
         return owner.heard(frame);
     }
@@ -255,8 +254,7 @@ export function createLink(
   const onError = (which: Socket, frame: ErrorFrame) => {
     const error = fromErrorShape(frame);
     if (frame.request !== undefined) {
-      requests.get(frame.request)?.reject(error);
-      requests.delete(frame.request);
+      requests.refused(frame.request, error);
     } else if (frame.id !== undefined) {
       owner.refused({ ...frame, id: frame.id });
     } else {
@@ -265,52 +263,78 @@ export function createLink(
     }
   };
 
-  const request = <T extends "page" | "subscribed" | "faces">(
-    frame: (id: number) => FromDevice,
+  /** @throws MeshError offline, or what the broker answers */
+  const request = async <T extends Answer["type"]>(
     type: T,
-    onItem: Request["onItem"] = () => {},
-  ): Promise<Extract<FromBroker, { type: T }>> =>
-    new Promise((resolve, reject) => {
-      if (!socket || state !== "online") {
-        reject(
-          new MeshError(
-            "offline",
-            "The broker can't be reached at the moment.",
-            "It is tried again; see `claudemesh status`.",
-          ),
-        );
-        return;
-      }
-      const id = nextRequest++;
-      const answered = (answer: { type: string }): answer is Extract<FromBroker, { type: T }> =>
-        answer.type === type;
-      requests.set(id, {
-        resolve: (answer) =>
-          answered(answer)
-            ? resolve(answer)
-            : reject(new MeshError("bad_frame", "The broker answered another question.")),
-        reject,
-        onItem,
-      });
-      socket.send(encodeFrame(frame(id)));
-    });
+    frame: (request: number) => FromDevice,
+    onItem?: (item: Item) => void,
+  ) => {
+    const which = socket;
+    if (!which || state !== "online") {
+      throw new MeshError(
+        "offline",
+        "The broker can't be reached at the moment.",
+        "It is tried again; see `claudemesh status`.",
+      );
+    }
+    return requests.ask(type, (id) => which.send(encodeFrame(frame(id))), onItem);
+  };
+
+  const subscribe = (labels: readonly string[]) =>
+    request("subscribed", (id) => ({ type: "subscribe", request: id, labels: [...labels] }));
+
+  const wake = () => {
+    if (stopped || socket || dialling) return;
+    // The delays begin anew, and no flood of wakings makes a flood of dials.
+    failures = 0;
+    cancelRetry();
+    const now = ports.clock.now();
+    const wait = Math.max(lastTry + FIRST_DELAY_MS, notBefore) - now;
+    if (wait > 0) cancelRetry = ports.timers.after(wait, connect);
+    else connect();
+  };
+
+  /** What was dialled before may lead nowhere, and the kernel would take minutes to say so. */
+  const dialAnew = () => {
+    if (stopped) return;
+    dialling = null;
+    if (socket) {
+      drop(socket);
+      become(
+        "offline",
+        new MeshError("offline", "The machine has slept, or is on another network.", "It is tried again."),
+      );
+    }
+    lastTry = Number.NEGATIVE_INFINITY;
+    wake();
+  };
+
+  const networkChanged = () => {
+    if (state !== "online") return dialAnew();
+    // Most changes leave it alive, say another container's network: any answer will do to know.
+    listenForSilence(PROBE_LIMIT_MS);
+    subscribe([account.user]).catch(() => {});
+  };
+
+  const watch = () => {
+    const stopSleep = watchForSleep(ports.clock, ports.timers, dialAnew);
+    const stopNetwork = ports.network?.onChange(networkChanged);
+    return () => {
+      stopSleep();
+      stopNetwork?.();
+    };
+  };
 
   return {
     state: () => state,
+    trouble: () => trouble,
     start() {
       stopped = false;
+      stopWatching();
+      stopWatching = watch();
       connect();
     },
-    wake() {
-      if (stopped || socket || dialling) return;
-      // There is something to send: the delays begin anew, and no flood of sends makes a flood of dials.
-      failures = 0;
-      cancelRetry();
-      const now = ports.clock.now();
-      const wait = Math.max(lastTry + FIRST_DELAY_MS, notBefore) - now;
-      if (wait > 0) cancelRetry = ports.timers.after(wait, connect);
-      else connect();
-    },
+    wake,
     renew() {
       failures = 0;
       if (socket) drop(socket);
@@ -321,6 +345,7 @@ export function createLink(
     },
     stop() {
       stopped = true;
+      stopWatching();
       cancelRetry();
       if (socket) down(socket, null);
     },
@@ -330,19 +355,13 @@ export function createLink(
     send: (frame) => socket?.send(encodeFrame(frame)),
     async read(label, before, limit, onItem) {
       const { more } = await request(
-        (id) => ({ type: "read", request: id, label, before, limit }),
         "page",
+        (id) => ({ type: "read", request: id, label, before, limit }),
         onItem,
       );
       return { more };
     },
-    async subscribe(labels) {
-      const { head, floor } = await request(
-        (id) => ({ type: "subscribe", request: id, labels: [...labels] }),
-        "subscribed",
-      );
-      return { head, floor };
-    },
-    pull: (after) => request((id) => ({ type: "pull", request: id, after }), "faces"),
+    subscribe,
+    pull: (after) => request("faces", (id) => ({ type: "pull", request: id, after })),
   };
 }

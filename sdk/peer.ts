@@ -1,6 +1,6 @@
 /** A person's claudemesh on this device: the account, all of its workspaces, and the rule which one a verb means. */
 import { legalName } from "#protocol/derive.ts";
-import { MeshError } from "#protocol/errors.ts";
+import { errorShape, MeshError } from "#protocol/errors.ts";
 import type { SessionFace } from "#protocol/features/member.ts";
 import { EVERYONE } from "#protocol/ids.ts";
 import { didYouMean } from "#protocol/nearest.ts";
@@ -14,6 +14,9 @@ import type { PeerPorts } from "./ports.ts";
 import { openWorkspace, type Workspace } from "./workspace.ts";
 
 export type Opened = { slug: string; used: boolean; workspace: Workspace };
+
+/** A workspace that couldn't be opened, and why: it waits for a repair and keeps no other from working. */
+export type Broken = { id: string; slug: string; why: MeshError };
 
 /** Who asks: the session that a client speaks for, and when it is gone. */
 export type Caller = { session: CallingSession | null; ended(run: () => void): void };
@@ -37,6 +40,7 @@ export type Peer = {
   forwardedSessions(): readonly (SessionFace & { forwards: string })[];
   database: Database;
   opened(): readonly Opened[];
+  broken(): readonly Broken[];
   /** All workspaces, or the one named. @throws MeshError unknown_workspace */
   readable(selector: string | undefined): readonly Opened[];
   /** The one workspace that a write goes to. @throws MeshError unknown_workspace, workspace_needed, or what `resolves` throws */
@@ -46,6 +50,8 @@ export type Peer = {
   /** Opens a workspace that this account is to join. */
   add(workspace: string, broker: string, invite: InviteSecret): Promise<Opened>;
   remove(opened: Opened): Promise<void>;
+  /** Counts a workspace among the broken from now on: its database has failed. */
+  setAside(id: string, why: MeshError): Promise<void>;
   use(opened: Opened): void;
   /** Gives a workspace another name on this machine. @throws MeshError bad_data, conflict, refused */
   rename(opened: Opened, name: string): void;
@@ -71,6 +77,7 @@ export async function createPeer(
   const database = openAccountDatabase(ports);
   const account = await loadAccount(ports, database, options.name);
   const workspaces: Opened[] = [];
+  const broken: Broken[] = [];
   const listeners = new Set<(where: Opened, happening: Happening) => void>();
   /** Workspaces whose invite is still kept. */
   const joining = new Set<string>();
@@ -96,6 +103,17 @@ export async function createPeer(
     const opened: Opened = { slug: String(row.slug), used: row.used === 1, workspace };
     workspaces.push(opened);
     return opened;
+  };
+
+  const openOrNote = async (row: SqlRow): Promise<void> => {
+    try {
+      await open(row);
+    } catch (error) {
+      const { id, slug } = { id: String(row.id), slug: String(row.slug) };
+      const said = error instanceof MeshError ? error.code : String(error);
+      ports.log.error({ workspace: id, error: said }, "a workspace can't be opened");
+      broken.push({ id, slug, why: unusable(slug, error) });
+    }
   };
 
   const hear = (where: Opened, happening: Happening) => {
@@ -129,14 +147,14 @@ export async function createPeer(
         `"${name}" has no letter or digit for a name.`,
         "Use a-z, 0-9, dot, dash.",
       );
-    if (workspaces.some((one) => one.slug === slug)) {
+    if ([...workspaces, ...broken].some((one) => one.slug === slug)) {
       throw new MeshError("conflict", `You have a workspace "${slug}" already.`, "Give it another name.");
     }
     return slug;
   };
 
   const freeSlug = (wanted: string) => {
-    const taken = new Set(workspaces.map(({ slug }) => slug));
+    const taken = new Set([...workspaces, ...broken].map(({ slug }) => slug));
     if (!taken.has(wanted)) return wanted;
     for (let i = 2; ; i++) if (!taken.has(`${wanted}-${i}`)) return `${wanted}-${i}`;
   };
@@ -150,6 +168,8 @@ export async function createPeer(
   const byName = (selector: string): Opened => {
     const found = workspaces.filter(({ slug, workspace }) => slug === selector || workspace.id === selector);
     if (found[0]) return found[0];
+    const hurt = broken.find(({ slug, id }) => slug === selector || id === selector);
+    if (hurt) throw hurt.why;
     const hint = didYouMean(
       selector,
       workspaces.map(({ slug }) => slug),
@@ -178,6 +198,7 @@ export async function createPeer(
         .all()
         .map((row) => String(row.name)),
     opened: () => workspaces,
+    broken: () => broken,
     readable: (selector) => (selector === undefined ? workspaces : [byName(selector)]),
     forwardedSessions: () =>
       database
@@ -205,6 +226,8 @@ export async function createPeer(
       return opened;
     },
     async add(id, broker, invite) {
+      const hurt = broken.find((one) => one.id === id);
+      if (hurt) throw hurt.why;
       const known = workspaces.find(({ workspace }) => workspace.id === id);
       if (known)
         throw new MeshError(
@@ -221,6 +244,17 @@ export async function createPeer(
       await opened.workspace.stop();
       database.sql("DELETE FROM workspaces WHERE id = ?").run(opened.workspace.id);
       ports.removeDatabase(opened.workspace.id);
+    },
+    async setAside(id, why) {
+      const hurt = workspaces.find(({ workspace }) => workspace.id === id);
+      if (!hurt) return;
+      workspaces.splice(workspaces.indexOf(hurt), 1);
+      broken.push({ id, slug: hurt.slug, why: unusable(hurt.slug, why) });
+      ports.log.error(
+        { workspace: id, error: why.code },
+        "a workspace's database has failed; it is set aside",
+      );
+      await hurt.workspace.stop();
     },
     use(opened) {
       for (const one of workspaces) one.used = one === opened;
@@ -256,7 +290,7 @@ export async function createPeer(
     },
   };
   const reacts = reactions.map((make) => make(peer));
-  for (const row of database.sql("SELECT * FROM workspaces ORDER BY position").all()) await open(row);
+  for (const row of database.sql("SELECT * FROM workspaces ORDER BY position").all()) await openOrNote(row);
   return peer;
 }
 
@@ -288,6 +322,15 @@ function choose(workspaces: readonly Opened[], resolves?: (workspace: Workspace)
     slugs === ""
       ? "claudemesh workspace create NAME"
       : "Add --workspace NAME, or choose one: claudemesh workspace use NAME",
+  );
+}
+
+function unusable(slug: string, error: unknown): MeshError {
+  const { code, message } = errorShape(error);
+  return new MeshError(
+    code,
+    `The workspace ${slug} can't be used: ${message}`,
+    "See what `claudemesh doctor` says of it.",
   );
 }
 

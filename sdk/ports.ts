@@ -8,6 +8,7 @@ import type {
   Keychain,
   Log,
   Migration,
+  Network,
   Random,
   Timers,
 } from "#protocol/ports.ts";
@@ -19,6 +20,8 @@ export type PeerPorts = {
   curves: Curves;
   dial: Dial;
   fetchJson: FetchJson;
+  /** Where nobody can tell, dead links are noticed by their silence alone. */
+  network?: Network;
   keychain: Keychain;
   /** One database an account, one a workspace; `name` is "account" or a workspace id. */
   openDatabase(name: string, migrations: readonly Migration[]): Database;

@@ -179,6 +179,8 @@ export async function openWorkspace(
     link: (): LinkState => link?.state() ?? "offline",
     trouble: () => context.trouble,
     verifyAll: () => verifyAll(context),
+    /** Why there is no link at the moment, as far as it is known. */
+    linkTrouble: () => link?.trouble() ?? null,
     isJoining: () => context.invite !== null,
     isMember: () => {
       const { state } = context.chain.known;

@@ -4,18 +4,24 @@ import type { Clock, Timers } from "#protocol/ports.ts";
 export type VirtualTime = {
   clock: Clock;
   timers: Timers;
-  /** Moves on by `ms` and runs what falls due on the way. */
-  advance(ms: number): void;
-  /** When the next timer is due; null when there is none. */
+  /** When the next timer is due, in ms from now; null when there is none. */
   next(): number | null;
   /** Runs the timer that is due first, at its time. False when there is none. */
   step(): boolean;
+  /** Moves on and runs what falls due on the way. */
+  advance(ms: number): void;
+  /** The same; promises settle in between. */
+  pass(ms: number): Promise<void>;
+  /** The machine sleeps: the wall goes on, timers don't. */
+  sleep(ms: number): void;
 };
 
 type Timer = { at: number; order: number; run: () => void };
 
-export function createVirtualTime(start = 1_790_000_000_000): VirtualTime {
-  let now = start;
+export function createVirtualTime(): VirtualTime {
+  let wall = 1_790_000_000_000;
+  /** What timers go by. */
+  let awake = 0;
   let order = 0;
   const timers = new Set<Timer>();
 
@@ -29,29 +35,56 @@ export function createVirtualTime(start = 1_790_000_000_000): VirtualTime {
   };
 
   const after = (ms: number, run: () => void) => {
-    const timer = { at: now + Math.max(0, ms), order: order++, run };
+    const timer = { at: awake + Math.max(0, ms), order: order++, run };
     timers.add(timer);
     return () => void timers.delete(timer);
+  };
+
+  const moveTo = (time: number) => {
+    wall += Math.max(0, time - awake);
+    awake = Math.max(awake, time);
   };
 
   const step = (): boolean => {
     const timer = first();
     if (!timer) return false;
     timers.delete(timer);
-    now = Math.max(now, timer.at);
+    moveTo(timer.at);
     timer.run();
     return true;
   };
 
+  const isDue = (end: number) => (first()?.at ?? Number.POSITIVE_INFINITY) <= end;
+
   return {
-    clock: { now: () => now },
+    clock: { now: () => wall },
     timers: { after, soon: (run) => void after(0, run) },
-    next: () => first()?.at ?? null,
+    next() {
+      const timer = first();
+      return timer && timer.at - awake;
+    },
     step,
     advance(ms) {
-      const end = now + ms;
-      for (let due = first(); due && due.at <= end; due = first()) step();
-      now = end;
+      const end = awake + ms;
+      while (isDue(end)) step();
+      moveTo(end);
+    },
+    async pass(ms) {
+      const end = awake + ms;
+      await settle();
+      while (isDue(end)) {
+        step();
+        await settle();
+      }
+      moveTo(end);
+    },
+    sleep(ms) {
+      wall += ms;
     },
   };
+}
+
+/** Everything that only waits for promises is done. */
+export function settle(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,6 +1,6 @@
 /** down, status, whoami, version */
 import { connectDaemon } from "#adapters/daemon-client.ts";
-import { homePath, socketPath } from "#adapters/home.ts";
+import { clientSocket } from "#adapters/home.ts";
 import { VERSION } from "#adapters/version.ts";
 import { table } from "../print.ts";
 import type { Verb } from "../verb.ts";
@@ -14,7 +14,7 @@ const down: Verb = {
     limited();
     let client: Awaited<ReturnType<typeof connectDaemon>>;
     try {
-      client = await connectDaemon(socketPath(homePath()), { client: "cli", version: VERSION });
+      client = await connectDaemon(clientSocket().path, { client: "cli", version: VERSION });
     } catch {
       print({ stopped: false }, "The daemon wasn't running.");
       return;
@@ -35,12 +35,12 @@ const status: Verb = {
     const client = await daemon();
     const found = await client.daemon.status({});
     const { pid, version, uptimeMs, socket } = found.daemon;
-    const rows = found.workspaces.map(({ slug, link, broker, outbox, unread }) => [
+    const rows = found.workspaces.map(({ slug, link, broker, outbox, unread, trouble }) => [
       `  ${slug}`,
       link,
       broker ?? "this machine only",
       `${unread} unread`,
-      outbox > 0 ? `${outbox} waiting to be sent` : "",
+      [outbox > 0 ? `${outbox} waiting to be sent` : "", trouble ?? ""].filter(Boolean).join(" · "),
     ]);
     const head = `${found.account.name} (${found.account.userId})\ndaemon ${version}, pid ${pid}, up ${Math.floor(uptimeMs / 1000)} s, ${socket}`;
     print(found, `${head}\n${table(rows)}`);

@@ -1,7 +1,7 @@
 /** up: in the background, or in the foreground with a live feed */
-
+import { endOlder } from "#adapters/current-daemon.ts";
 import { connectDaemon, type DaemonClient } from "#adapters/daemon-client.ts";
-import { homePath, socketPath } from "#adapters/home.ts";
+import { clientSocket, homePath, socketPath } from "#adapters/home.ts";
 import { VERSION } from "#adapters/version.ts";
 import { MeshError } from "#protocol/errors.ts";
 import type { FeedEvent } from "#protocol/features/daemon.ts";
@@ -40,7 +40,17 @@ export const up: Verb = {
   local: true,
   async run(context) {
     const args = daemonArgs(context);
+    if (clientSocket().isGiven) {
+      throw new MeshError(
+        "usage",
+        "CLAUDEMESH_SOCKET says that the daemon is elsewhere.",
+        "Unset it to start one of your own here.",
+      );
+    }
     const attached = context.options.foreground === true;
+    context.limited();
+    await endOlder(socketPath(homePath()));
+    context.endless();
     const { startDaemon } = await import("#adapters/start-daemon.ts");
     const starting = startDaemon(args, { attached, limitMs: START_LIMIT_MS });
     const child = await context.waiting("starting the daemon", starting);

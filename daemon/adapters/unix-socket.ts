@@ -1,18 +1,14 @@
 /** The daemon's unix socket: owner only, never over somebody else's, gone when the daemon stops. */
-import { chmodSync, lstatSync, rmSync } from "node:fs";
+import { chmodSync, lstatSync, readdirSync, rmSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { securePrivateFolder } from "#adapters/home.ts";
 import { MeshError } from "#protocol/errors.ts";
 import type { Channel, Serve } from "../dispatch.ts";
+import type { SocketServer } from "../ports.ts";
 
 /** A reader this far behind is cut off; it can ask again. */
 const MAX_UNREAD_BYTES = 16 * 1024 * 1024;
-
-export type SocketServer = {
-  /** Nobody new comes in. Who is connected stays so until the process ends: that is how `down` knows that it has. */
-  close(): void;
-};
 
 /**
  * The caller owns the folder by its lock, so whatever lies at `path` is a leftover.
@@ -21,25 +17,34 @@ export type SocketServer = {
 export async function listenUnix(path: string, serve: Serve): Promise<SocketServer> {
   securePrivateFolder(dirname(path));
   removeLeftover(path);
+  const connected = new Set<Socket>();
   const server = createServer((socket) => {
+    connected.add(socket);
+    socket.on("close", () => connected.delete(socket));
     const served = serve(channelOf(socket));
     socket.on("data", served.data);
     socket.on("error", () => socket.destroy());
     socket.on("close", served.closed);
   });
-  // The mask makes the socket private from its first moment, not only after chmod.
+  const listening = new Promise<void>((resolve, reject) => {
+    server.once("listening", resolve);
+    server.once("error", reject);
+  });
+  // The mask makes the socket private from its first moment, not only after chmod. It is made in this very turn.
   const mask = process.umask(0o177);
   try {
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen(path, resolve);
-    });
+    server.listen(path);
   } finally {
     process.umask(mask);
   }
+  await listening;
   chmodSync(path, 0o600);
   return {
     close: () => void server.close(),
+    end() {
+      server.close();
+      for (const socket of connected) socket.destroy();
+    },
   };
 }
 
@@ -52,6 +57,14 @@ function channelOf(socket: Socket): Channel {
     },
     end: () => socket.end(() => socket.destroy()),
   };
+}
+
+/** Of a daemon that was killed, for workspaces that may have gone since. */
+export function removeLeftovers(folder: string): void {
+  securePrivateFolder(folder);
+  for (const name of readdirSync(folder)) {
+    if (lstatSync(join(folder, name)).isSocket()) rmSync(join(folder, name));
+  }
 }
 
 function removeLeftover(path: string): void {

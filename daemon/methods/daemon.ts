@@ -1,9 +1,12 @@
 /** daemon.status, daemon.stop, daemon.selfCheck */
 import { MeshError } from "#protocol/errors.ts";
+import { isNewer } from "#protocol/newer.ts";
 import type { Handlers } from "#protocol/registry.ts";
 import { unreadCount } from "#sdk/features/message.ts";
-import { type Caller, PERSONAL, type Peer } from "#sdk/peer.ts";
+import { noteOf } from "#sdk/features/workspace.ts";
+import { type Broken, type Caller, type Opened, PERSONAL, type Peer } from "#sdk/peer.ts";
 import type { DaemonConfig, DaemonPorts } from "../ports.ts";
+import type { WorkspaceSockets } from "../workspace-sockets.ts";
 
 const CHECK_LIMIT_MS = 10_000;
 
@@ -11,34 +14,64 @@ export function daemonHandlers(
   peer: Peer,
   ports: DaemonPorts,
   config: DaemonConfig,
+  sockets: Pick<WorkspaceSockets, "pathOf">,
 ): Handlers<Caller>["daemon"] {
-  const startedAt = ports.clock.now();
   return {
     status: () => ({
       daemon: {
         pid: ports.pid,
         version: ports.version,
-        uptimeMs: Math.floor(ports.clock.now() - startedAt),
+        uptimeMs: Math.floor(ports.clock.now() - ports.startedAt),
         home: ports.home,
         socket: ports.socketPath,
       },
       account: { userId: peer.account.user, name: peer.account.name },
       broker: { url: config.defaultBroker, embedded: config.embedded },
-      workspaces: peer.opened().map(({ slug, workspace }) => ({
-        id: workspace.id,
-        slug,
-        broker: workspace.broker,
-        link: workspace.link(),
-        outbox: workspace.replica.outboxSize(),
-        unread: unreadCount(workspace),
-        cursor: workspace.replica.cursor(),
+      workspaces: [...peer.opened().map(openStatus), ...peer.broken().map(brokenStatus)].map((one) => ({
+        ...one,
+        socket: sockets.pathOf(one.id),
       })),
     }),
-    stop() {
+    stop({ olderThan }) {
+      if (olderThan !== undefined && !isNewer(olderThan, ports.version)) return { stopping: false };
+      ports.log.info({ olderThan: olderThan ?? null }, "asked to stop");
       ports.requestStop();
-      return {};
+      return { stopping: true };
     },
     selfCheck: () => selfCheck(peer, ports),
+  };
+}
+
+function openStatus({ slug, workspace }: Opened) {
+  try {
+    return {
+      id: workspace.id,
+      slug,
+      broker: workspace.broker,
+      link: workspace.link(),
+      outbox: workspace.replica.outboxSize(),
+      unread: unreadCount(workspace),
+      cursor: workspace.replica.cursor(),
+      trouble: noteOf(workspace),
+    };
+  } catch (error) {
+    // Its database fails just now, and is set aside when this is over.
+    if (!(error instanceof MeshError)) throw error;
+    return brokenStatus({ id: workspace.id, slug, why: error });
+  }
+}
+
+/** Its database can't be asked: the figures stand for nothing. */
+function brokenStatus({ id, slug, why }: Broken) {
+  return {
+    id,
+    slug,
+    broker: null,
+    link: "offline" as const,
+    outbox: 0,
+    unread: 0,
+    cursor: 0,
+    trouble: why.message,
   };
 }
 

@@ -36,11 +36,20 @@ export const daemonMethods = methods({
           outbox: z.int(),
           unread: z.int(),
           cursor: z.int(),
+          /** Why it can't be used to the full at the moment. */
+          trouble: z.string().nullable(),
+          /** The socket that leads to this workspace alone. */
+          socket: z.string().nullable(),
         }),
       ),
     }),
   },
-  stop: { scope: "admin", params: z.strictObject({}), result: done },
+  stop: {
+    scope: "admin",
+    /** With `olderThan`, a version: only a daemon older than that stops. */
+    params: z.strictObject({ olderThan: z.string().max(50).optional() }),
+    result: z.object({ stopping: z.boolean() }),
+  },
   selfCheck: {
     scope: "write",
     params: z.strictObject({}),

@@ -255,8 +255,8 @@ function requireDeletable(opened: Opened): void {
     );
 }
 
-function noteOf(one: Workspace): string | null {
-  const trouble = one.trouble();
+export function noteOf(one: Workspace): string | null {
+  const trouble = one.trouble() ?? one.linkTrouble();
   if (trouble) return trouble.message;
   if (one.isJoining()) return "Waiting for the broker to take in the join.";
   const chain = one.chain();

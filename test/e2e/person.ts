@@ -33,11 +33,12 @@ export type Person = {
   client(): Promise<DaemonClient>;
 };
 
-export function personAt(home: string, folder: string): Person {
+/** `launcher`: of another installation. */
+export function personAt(home: string, folder: string, launcher = launcherPath): Person {
   const env = { ...cleanEnv(folder), CLAUDEMESH_HOME: home };
   const run: Person["run"] = (args, { stdin, env: more } = {}) =>
     new Promise((resolve, reject) => {
-      const child = spawn(launcherPath, [...args], {
+      const child = spawn(launcher, [...args], {
         stdio: ["pipe", "pipe", "pipe"],
         env: { ...env, ...more },
       });
@@ -76,7 +77,7 @@ export function personAt(home: string, folder: string): Person {
       }
       return JSON.parse(outcome.stderr).error;
     },
-    stream: (...args) => streaming(launcherPath, args, env),
+    stream: (...args) => streaming(launcher, args, env),
     daemonPid: async () => (await status()).daemon.pid,
     async kill9() {
       const pid = await made.daemonPid();

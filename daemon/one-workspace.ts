@@ -1,0 +1,64 @@
+/**
+ * The peer as one workspace's socket sees it: that workspace, whatever is asked for, and no other's name. Each member of
+ * the type is decided here by hand, so that a new one can't slip through.
+ */
+import { MeshError } from "#protocol/errors.ts";
+import type { Opened, Peer } from "#sdk/peer.ts";
+import type { Sessions } from "./sessions.ts";
+
+function refuse(): never {
+  throw new MeshError(
+    "not_allowed",
+    "This socket is for one workspace only.",
+    "Ask at the daemon's own socket, outside of here.",
+  );
+}
+
+export function onlyWorkspace(peer: Peer, id: string): Peer {
+  const it = (): Opened => {
+    const found = peer.opened().find(({ workspace }) => workspace.id === id);
+    if (found) return found;
+    throw new MeshError("unknown_workspace", "This socket's workspace isn't there any more.", "It was left.");
+  };
+  return {
+    account: peer.account,
+    ports: peer.ports,
+    host: peer.host,
+    now: peer.now,
+    sessions: peer.sessions,
+    setSessions: refuse,
+    // Past sessions may have been of other workspaces.
+    knownSessionNames: () => peer.sessions().map(({ name }) => name),
+    forwardedSessions: () => [],
+    get database() {
+      return refuse();
+    },
+    opened: () => [it()],
+    broken: () => [],
+    readable: () => [it()],
+    writable: it,
+    create: async () => refuse(),
+    add: async () => refuse(),
+    remove: async () => refuse(),
+    setAside: async () => refuse(),
+    use: refuse,
+    rename: refuse,
+    settleSlug: refuse,
+    listen: (listener) =>
+      peer.listen((where, happening) => {
+        if (where.workspace.id === id) listener(where, happening);
+      }),
+    start: refuse,
+    stop: async () => refuse(),
+  };
+}
+
+/** A session attached here would be shown in every workspace, and hear from all of them. */
+export const noSessions: Sessions = {
+  attach: refuse,
+  detach: refuse,
+  list: () => [],
+  find: () => null,
+  caller: () => null,
+  change: refuse,
+};

@@ -1,0 +1,58 @@
+/** A socket for each workspace, there as long as the workspace is and under its slug. */
+
+import type { Peer } from "#sdk/peer.ts";
+import { createWorker } from "#sdk/worker.ts";
+import type { Serve } from "./dispatch.ts";
+import type { DaemonPorts, SocketServer } from "./ports.ts";
+
+export type WorkspaceSockets = {
+  /** Brings the sockets in line with the workspaces, as soon as that can be. */
+  sync(): void;
+  /** Null while there is none. */
+  pathOf(workspace: string): string | null;
+  close(): void;
+};
+
+export function createWorkspaceSockets(
+  peer: Peer,
+  { workspaceSocket, listen, log }: Pick<DaemonPorts, "workspaceSocket" | "listen" | "log">,
+  serveFor: (workspace: string, path: string) => Serve,
+): WorkspaceSockets {
+  const open = new Map<string, { path: string; server: SocketServer }>();
+  /** Where listening failed: told once, tried again with each change. */
+  const failed = new Set<string>();
+  let closed = false;
+
+  const work = async () => {
+    const wanted = new Map(peer.opened().map(({ slug, workspace }) => [workspace.id, workspaceSocket(slug)]));
+    for (const [id, { path, server }] of open) {
+      if (wanted.get(id) === path) continue;
+      open.delete(id);
+      server.end();
+    }
+    for (const [id, path] of wanted) {
+      if (open.has(id) || closed) continue;
+      try {
+        open.set(id, { path, server: await listen(path, serveFor(id, path)) });
+        failed.delete(id);
+      } catch (error) {
+        if (!failed.has(id))
+          log.warn({ workspace: id, error: String(error) }, "no socket for this workspace");
+        failed.add(id);
+      }
+    }
+    if (closed) close();
+  };
+
+  const close = () => {
+    closed = true;
+    for (const { server } of open.values()) server.end();
+    open.clear();
+  };
+
+  return {
+    sync: createWorker(work, (error) => log.error({ error: String(error) }, "workspace sockets failed")),
+    pathOf: (id) => open.get(id)?.path ?? null,
+    close,
+  };
+}
