@@ -14,17 +14,19 @@ export type DaemonChild = {
 };
 
 /**
- * `args` are the flags of `up`. With `attached` the daemon ends when this process does; without, it outlives it.
+ * `args` are the flags of `up`. With `attached` the daemon ends when this process does; without, it outlives it. `home`
+ * in place of this process's own.
  * @throws MeshError what kept it from starting, daemon_unreachable
  */
 export function startDaemon(
   args: readonly string[],
-  { attached, limitMs }: { attached: boolean; limitMs: number },
+  { attached, limitMs, home }: { attached: boolean; limitMs: number; home?: string },
 ): Promise<DaemonChild> {
   return new Promise((resolve, reject) => {
     const child = spawn(launcherPath, ["__daemon", ...args, ...(attached ? ["--parent-pipe"] : [])], {
       detached: true,
       stdio: [attached ? "pipe" : "ignore", "pipe", "ignore"],
+      env: home === undefined ? process.env : { ...process.env, CLAUDEMESH_HOME: home },
     });
     const ended = new Promise<number>((done) => child.once("exit", (code) => done(code ?? 1)));
     const limit = setTimeout(() => fail("it didn't answer in time"), limitMs);

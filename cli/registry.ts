@@ -3,6 +3,7 @@ import { oneOf } from "./input.ts";
 import type { Verb } from "./verb.ts";
 import { auditVerbs } from "./verbs/audit.ts";
 import { daemonVerbs } from "./verbs/daemon.ts";
+import { demo } from "./verbs/demo.ts";
 import { helpPage } from "./verbs/help.ts";
 import { inviteVerbs } from "./verbs/invite.ts";
 import { logs } from "./verbs/logs.ts";
@@ -63,6 +64,7 @@ export const verbs: readonly Verb[] = [
   up,
   ...daemonVerbs,
   logs,
+  demo,
   ...workspaceVerbs,
   ...inviteVerbs,
   ...peerVerbs,

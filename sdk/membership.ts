@@ -60,6 +60,10 @@ export function createMembership(
     return ack !== null && placed.hashes.length > (ack.chain?.height ?? -1) ? ack : null;
   };
 
+  /** Current, and nothing of a workspace founded here is still to be sent: what is new stands on it. */
+  const mayAppend = () =>
+    context.isPlaced() && context.greeting?.standing !== "founding" ? isCurrent() : null;
+
   const transmit = (record: Uint8Array): Promise<void> => {
     const { id } = decodeRecord(record).header;
     return new Promise((resolve, reject) => {
@@ -74,7 +78,7 @@ export function createMembership(
   ): Promise<ChainState> => {
     for (;;) {
       const left = () => Math.max(1, deadline - ports.clock.now());
-      await changed.until(() => (isCurrent() && context.isPlaced() ? true : null), left(), "the broker");
+      await changed.until(mayAppend, left(), "the broker");
       const view = context.chain.known;
       if (!view.state)
         throw new MeshError("unknown_workspace", "The workspace has no beginning yet.", "Try again.");
