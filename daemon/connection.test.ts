@@ -102,14 +102,13 @@ test("a deep frame ends the connection", () => {
   expect([client.state.ended, client.error()]).toEqual([true, "bad_frame"]);
 });
 
-test("of a flood a few requests are begun in each turn, and nothing is read meanwhile; all are answered in order", async () => {
+test("of a flood one request is begun in each turn, and nothing is read meanwhile; all are answered in order", async () => {
   const client = clientOf(atOnce);
   client.write(HELLO + Array.from({ length: 100 }, (_, id) => client.request(id)).join(""));
-  await Promise.resolve();
-  const inFirstTurn = client.answered();
-  expect(inFirstTurn).toBeLessThanOrEqual(16);
+  for (let i = 0; i < 10; i++) await Promise.resolve();
+  expect(client.answered()).toBe(1);
   expect(client.state.paused).toBe(true);
-  for (let i = 0; i < 10; i++) await settle();
+  for (let i = 0; i < 100; i++) await settle();
   expect(client.answered()).toBe(100);
   expect(client.state.paused).toBe(false);
   const ids = client.heard.flatMap((frame) => (frame.type === "response" ? [frame.data.id] : []));
@@ -119,7 +118,7 @@ test("of a flood a few requests are begun in each turn, and nothing is read mean
 test("of requests that wait there are so many at once; those beyond are refused by name, the connection goes on", async () => {
   const client = clientOf(never);
   client.write(HELLO + Array.from({ length: 300 }, (_, id) => client.request(id)).join(""));
-  for (let i = 0; i < 30; i++) await settle();
+  for (let i = 0; i < 300; i++) await settle();
   const refused = client.heard.flatMap((frame) => (frame.type === "response" ? [frame.data] : []));
   expect(refused).toHaveLength(300 - 256);
   expect(refused[0]).toMatchObject({ id: 256, error: { code: "busy" } });

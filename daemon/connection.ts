@@ -44,8 +44,6 @@ export type Serve = (channel: Channel) => Served;
 const HELLO_LIMIT_MS = 10_000;
 /** From a frame's first byte to its last. */
 const FRAME_LIMIT_MS = 30_000;
-/** Requests of one client that are begun in one turn of the event loop: the others have theirs in between. */
-const TURN = 16;
 /** Requests that wait for something at the same time. */
 const MAX_WAITING = 256;
 const MAX_STREAMS = 16;
@@ -108,16 +106,17 @@ export function createServe({
       send({ type: "response", data: { id, error: shapeOf(error, log, "request") } });
     };
 
+    /** One request a turn of the event loop: others have theirs in between, and its answer counts before the next. */
     const pump = () => {
-      for (let left = turnTaken ? 0 : TURN; left > 0 && hello && channel.unread() <= BEHIND_BYTES; left--) {
-        const request = queue.shift();
-        if (!request) break;
+      const isBehind = channel.unread() > BEHIND_BYTES;
+      const request = turnTaken || isBehind ? undefined : queue.shift();
+      if (request && hello) {
         if (waiting < MAX_WAITING) begin(hello, request);
         else refuseRequest(request);
       }
       if (queue.length === 0) return channel.resume();
       channel.pause();
-      if (turnTaken || channel.unread() > BEHIND_BYTES) return;
+      if (turnTaken || isBehind) return;
       turnTaken = true;
       timers.soon(() => {
         turnTaken = false;
