@@ -53,7 +53,7 @@ function clientOn(socket: Socket, hello: SocketHello): DaemonClient {
   // Few wait for it; to the others its absence is told by their requests.
   welcome.catch(() => {});
 
-  const decode = createSocketDecoder(LIMIT_BYTES, ({ type, data }) => {
+  const decoder = createSocketDecoder(LIMIT_BYTES, ({ type, data }) => {
     if (type === "error" && isShape(data)) failure = fromErrorShape(data);
     if (type === "welcome" && isWelcome(data)) welcomed(data);
     if (typeof data !== "object" || data === null || !("id" in data) || typeof data.id !== "number") return;
@@ -81,7 +81,7 @@ function clientOn(socket: Socket, hello: SocketHello): DaemonClient {
   });
   socket.on("data", (chunk) => {
     try {
-      decode(chunk);
+      decoder.take(chunk);
     } catch {
       socket.destroy();
     }

@@ -2,12 +2,18 @@
 import type { MeshError } from "#protocol/errors.ts";
 import { createPeer, PERSONAL } from "#sdk/peer.ts";
 import { abilities } from "#sdk/registry.ts";
-import { createDispatch, type Serve } from "./dispatch.ts";
+import { createServe, type Serve } from "./connection.ts";
+import { type Answer, createDispatch } from "./dispatch.ts";
+import { createDoors } from "./door.ts";
 import { noSessions, onlyWorkspace } from "./one-workspace.ts";
 import type { DaemonConfig, DaemonPorts } from "./ports.ts";
 import { handlersOf } from "./registry.ts";
 import { createSessions } from "./sessions.ts";
 import { createWorkspaceSockets, type WorkspaceSockets } from "./workspace-sockets.ts";
+
+/** At once, on the daemon's own socket and on each workspace's. */
+const CONNECTIONS = 512;
+const WORKSPACE_CONNECTIONS = 64;
 
 export type Daemon = {
   serve: Serve;
@@ -22,31 +28,33 @@ export async function createDaemon(ports: DaemonPorts, config: DaemonConfig): Pr
   if (peer.opened().length + peer.broken().length === 0) await peer.create(PERSONAL, config.defaultBroker);
   const sessions = createSessions(peer);
   let stopping = false;
-  const common = {
-    version: ports.version,
-    pid: ports.pid,
-    log: ports.log,
-    isStopping: () => stopping,
-  };
+  const { version, pid, log, timers } = ports;
+  const doors = createDoors(log);
+  const serveWith = (answer: Answer, connections: number) =>
+    doors.door(createServe({ answer, version, pid, log, timers }), connections);
+  const common = { version, log, isStopping: () => stopping };
+
   const sockets: WorkspaceSockets = createWorkspaceSockets(peer, ports, (id, path) => {
     const only = onlyWorkspace(peer, id);
     const { broker } = only.writable(undefined).workspace;
     const own = { ...ports, socketPath: path };
-    return createDispatch({
+    const answer = createDispatch({
       ...common,
       handlers: handlersOf(only, noSessions, own, { ...config, defaultBroker: broker }, sockets),
       session: noSessions.caller,
       most: ["read", "write"],
       changed() {},
     });
+    return serveWith(answer, WORKSPACE_CONNECTIONS);
   });
-  const serve = createDispatch({
+  const answer = createDispatch({
     ...common,
     handlers: handlersOf(peer, sessions, ports, config, sockets),
     session: sessions.caller,
     // A workspace may have come, gone, or another name.
     changed: sockets.sync,
   });
+  const serve = serveWith(answer, CONNECTIONS);
   peer.listen(sockets.sync);
   return {
     serve,

@@ -1,7 +1,9 @@
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
+import { systemTimers } from "#adapters/clock.ts";
 import { type Handlers, methods } from "#protocol/registry.ts";
 import { type ApprovalMode, encodeSocketFrame, type SocketFrame } from "#protocol/socket.ts";
 import type { Caller } from "#sdk/peer.ts";
+import { createServe } from "./connection.ts";
 import { createDispatch } from "./dispatch.ts";
 
 /** A client on a dispatcher whose every method answers with its own name. */
@@ -17,21 +19,25 @@ function client(
     ]),
   );
   const log = { debug() {}, info() {}, warn() {}, error() {} };
-  const serve = createDispatch({
+  const answer = createDispatch({
     handlers: answering as unknown as Handlers<Caller>,
     version: "0.2.0",
-    pid: 7,
     log,
     session: () => null,
     changed() {},
     isStopping,
   });
+  const serve = createServe({ answer, version: "0.2.0", pid: 7, log, timers: systemTimers });
   const heard: { type: string; data: unknown }[] = [];
   let ended = false;
   const served = serve({
     send: (text) => heard.push(JSON.parse(text.slice(0, -1))),
     end: () => (ended = true),
+    pause() {},
+    resume() {},
+    unread: () => 0,
   });
+  onTestFinished(served.closed);
   const write = (frame: SocketFrame | string) =>
     served.data(Buffer.from(typeof frame === "string" ? frame : encodeSocketFrame(frame)));
   if (kind) write({ type: "hello", data: { client: kind, version, mode } });

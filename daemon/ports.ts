@@ -1,6 +1,6 @@
 /** What a daemon is given beyond what its peer needs. */
 import type { PeerPorts } from "#sdk/ports.ts";
-import type { Serve } from "./dispatch.ts";
+import type { Serve } from "./connection.ts";
 
 export type SocketServer = {
   /** Nobody new comes in. Who is connected stays so until the process ends: that is how `down` knows that it has. */

@@ -2,7 +2,7 @@
 
 import type { Peer } from "#sdk/peer.ts";
 import { createWorker } from "#sdk/worker.ts";
-import type { Serve } from "./dispatch.ts";
+import type { Serve } from "./connection.ts";
 import type { DaemonPorts, SocketServer } from "./ports.ts";
 
 export type WorkspaceSockets = {

@@ -10,6 +10,10 @@ export const LIMITS = {
   frame: 2 * 1024 * 1024 + 8192,
   /** One frame on the daemon's socket. */
   socketFrame: 2 * 1024 * 1024,
+  /** One frame on it before the hello, which is short. */
+  socketHello: 4096,
+  /** Levels of objects and arrays in a frame on it. */
+  socketDepth: 64,
   /** Records a device may have sent without an acknowledgement. */
   sendWindow: 64,
   /** Records and bytes the broker may have pushed without `received`. */

@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { codeOf } from "#test/code-of.ts";
 import { concat, utf8 } from "./bytes.ts";
-import { createSocketDecoder, encodeSocketFrame, FORM_FEED, type SocketFrame } from "./socket.ts";
+import { LIMITS } from "./limits.ts";
+import { createSocketDecoder, encodeSocketFrame, FORM_FEED, isTooDeep, type SocketFrame } from "./socket.ts";
 
 const LIMIT = 1000;
 
@@ -17,10 +18,10 @@ const stream = utf8(frames.map(encodeSocketFrame).join(""));
 /** What a decoder makes of these chunks. */
 function decoded(chunks: readonly Uint8Array[], limit = LIMIT): unknown[] {
   const seen: unknown[] = [];
-  const push = createSocketDecoder(limit, (frame) => {
+  const decoder = createSocketDecoder(limit, (frame) => {
     seen.push(frame);
   });
-  for (const chunk of chunks) push(chunk);
+  for (const chunk of chunks) decoder.take(chunk);
   return seen;
 }
 
@@ -91,10 +92,10 @@ describe("a frame is refused as bad_frame", () => {
 
   test("and those before it are taken", () => {
     const seen: unknown[] = [];
-    const push = createSocketDecoder(LIMIT, (frame) => {
+    const decoder = createSocketDecoder(LIMIT, (frame) => {
       seen.push(frame);
     });
-    expect(codeOf(() => push(concat(stream, utf8("nonsense\f"))))).toBe("bad_frame");
+    expect(codeOf(() => decoder.take(concat(stream, utf8("nonsense\f"))))).toBe("bad_frame");
     expect(seen).toEqual(frames);
   });
 });
@@ -118,7 +119,51 @@ describe("a frame's size", () => {
     expect(codeOf(() => decoded([new Uint8Array(LIMIT + 1).fill(0x20)]))).toBe("too_large");
   });
 
+  test("may be widened, from the very next frame on", () => {
+    const seen: string[] = [];
+    const decoder = createSocketDecoder(20, ({ type }) => {
+      seen.push(type);
+      decoder.allow(LIMIT);
+    });
+    decoder.take(utf8(`{"type":"hello"}\f{"type":"${"a".repeat(100)}"}\f`));
+    expect(seen.map((type) => type.length)).toEqual([5, 100]);
+    expect(codeOf(() => decoded([ofLength(21)], 20))).toBe("too_large");
+  });
+
+  test("is what an unfinished one costs, however small its pieces", () => {
+    const decoder = createSocketDecoder(LIMIT, () => {});
+    for (let i = 0; i < 900; i++) decoder.take(Uint8Array.of(0x20));
+    expect(decoder.held()).toBeGreaterThanOrEqual(900);
+    expect(decoder.held()).toBeLessThanOrEqual(2 * LIMIT);
+    decoder.take(utf8('{"type":"a"}\f'));
+    expect(decoder.held()).toBe(0);
+  });
+
   test("counts for each frame alone", () => {
     expect(decoded([concat(...Array(50).fill(stream))])).toHaveLength(200);
+  });
+});
+
+describe("a frame's depth", () => {
+  const nested = (levels: number) =>
+    `{"type":"a","data":${"[".repeat(levels - 1)}${"]".repeat(levels - 1)}}\f`;
+
+  test("may be the limit, and is refused beyond it, before anything is built", () => {
+    expect(decoded([utf8(nested(LIMITS.socketDepth))])).toHaveLength(1);
+    expect(codeOf(() => decoded([utf8(nested(LIMITS.socketDepth + 1))]))).toBe("bad_frame");
+    expect(codeOf(() => decoded([utf8(`${"[".repeat(1_000_000)}\f`)], 2_000_000))).toBe("bad_frame");
+  });
+
+  test("is that of the value: signs in texts count for nothing, escaped quotes end none", () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ stringUnit: "binary", maxDepth: 8 }), (value) => {
+        const depthOf = (one: unknown): number =>
+          typeof one === "object" && one !== null ? 1 + Math.max(0, ...Object.values(one).map(depthOf)) : 0;
+        const json = utf8(JSON.stringify(value));
+        expect(isTooDeep(json, depthOf(value))).toBe(false);
+        if (depthOf(value) > 0) expect(isTooDeep(json, depthOf(value) - 1)).toBe(true);
+      }),
+    );
+    expect(isTooDeep(utf8(JSON.stringify('[[[["\\"[[[[')), 0)).toBe(false);
   });
 });

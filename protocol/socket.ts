@@ -4,6 +4,7 @@
  */
 import type { ErrorShape } from "./errors.ts";
 import { MeshError } from "./errors.ts";
+import { LIMITS } from "./limits.ts";
 
 export const FORM_FEED = 0x0c;
 
@@ -39,46 +40,99 @@ export function encodeSocketFrame(frame: SocketFrame): string {
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
-/** Cuts a byte stream into frames. Chunks of an unfinished frame are kept as they came and joined once. */
+export type SocketDecoder = {
+  /** @throws MeshError too_large, bad_frame: nothing after that can be understood */
+  take(chunk: Uint8Array): void;
+  /** Bytes kept of a frame that hasn't ended yet. */
+  held(): number;
+  /** From now on a frame may be that long. */
+  allow(bytes: number): void;
+};
+
+/** Cuts a byte stream into frames. */
 export function createSocketDecoder(
   limit: number,
   onFrame: (frame: { type: string; data: unknown }) => void,
-) {
-  let parts: Uint8Array[] = [];
+): SocketDecoder {
+  let kept = new Uint8Array(0);
   let size = 0;
 
-  const take = (part: Uint8Array) => {
-    size += part.length;
-    if (size > limit)
+  const check = (bytes: number) => {
+    if (bytes > limit)
       throw new MeshError("too_large", `A frame is over the limit of ${limit} bytes.`, "Send less at once.");
-    if (part.length > 0) parts.push(part);
   };
 
-  return (chunk: Uint8Array) => {
-    let start = 0;
-    for (let end = chunk.indexOf(FORM_FEED); end >= 0; end = chunk.indexOf(FORM_FEED, start)) {
-      take(chunk.subarray(start, end));
-      start = end + 1;
-      const frame = parts.length === 1 ? parts[0] : join(parts, size);
-      parts = [];
-      size = 0;
-      onFrame(parseSocketFrame(frame ?? new Uint8Array(0)));
+  /** In one buffer that doubles: a frame that comes byte by byte must not cost an object a byte. */
+  const keep = (part: Uint8Array) => {
+    check(size + part.length);
+    if (size + part.length > kept.length) {
+      const wider = new Uint8Array(Math.max(2 * kept.length, size + part.length));
+      wider.set(kept.subarray(0, size));
+      kept = wider;
     }
-    take(chunk.subarray(start));
+    kept.set(part, size);
+    size += part.length;
+  };
+
+  const finish = (end: Uint8Array): Uint8Array => {
+    if (size === 0) {
+      check(end.length);
+      return end;
+    }
+    keep(end);
+    const frame = kept.subarray(0, size);
+    kept = new Uint8Array(0);
+    size = 0;
+    return frame;
+  };
+
+  return {
+    take(chunk) {
+      let start = 0;
+      for (let end = chunk.indexOf(FORM_FEED); end >= 0; end = chunk.indexOf(FORM_FEED, start)) {
+        const frame = finish(chunk.subarray(start, end));
+        start = end + 1;
+        onFrame(parseSocketFrame(frame));
+      }
+      if (start < chunk.length) keep(chunk.subarray(start));
+    },
+    held: () => kept.length,
+    allow(bytes) {
+      limit = bytes;
+    },
   };
 }
 
-function join(parts: readonly Uint8Array[], size: number): Uint8Array {
-  const whole = new Uint8Array(size);
-  let offset = 0;
-  for (const part of parts) {
-    whole.set(part, offset);
-    offset += part.length;
+const [QUOTE, BACKSLASH, OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = new TextEncoder().encode(
+  '"\\[]{}',
+);
+
+/** Whether JSON is nested beyond the limit, seen before anything is built of it; any bytes may be given. */
+export function isTooDeep(json: Uint8Array, levels: number): boolean {
+  let depth = 0;
+  let inText = false;
+  for (let i = 0; i < json.length; i++) {
+    const byte = json[i];
+    if (inText) {
+      if (byte === BACKSLASH) i++;
+      else if (byte === QUOTE) inText = false;
+    } else if (byte === QUOTE) inText = true;
+    else if (byte === OPEN_ARRAY || byte === OPEN_OBJECT) {
+      depth++;
+      if (depth > levels) return true;
+    } else if (byte === CLOSE_ARRAY || byte === CLOSE_OBJECT) depth--;
   }
-  return whole;
+  return false;
 }
 
 function parseSocketFrame(bytes: Uint8Array): { type: string; data: unknown } {
+  if (isTooDeep(bytes, LIMITS.socketDepth)) {
+    throw new MeshError(
+      "bad_frame",
+      `A frame is nested deeper than ${LIMITS.socketDepth} levels.`,
+      "Send less at once.",
+    );
+  }
   try {
     const frame: unknown = JSON.parse(decoder.decode(bytes));
     if (typeof frame === "object" && frame !== null && "type" in frame && typeof frame.type === "string") {

@@ -4,11 +4,12 @@ import { createServer, type Socket } from "node:net";
 import { dirname, join } from "node:path";
 import { securePrivateFolder } from "#adapters/home.ts";
 import { MeshError } from "#protocol/errors.ts";
-import type { Channel, Serve } from "../dispatch.ts";
+import type { Channel, Serve } from "../connection.ts";
 import type { SocketServer } from "../ports.ts";
 
 /** A reader this far behind is cut off; it can ask again. */
 const MAX_UNREAD_BYTES = 16 * 1024 * 1024;
+const LAST_WORDS_BYTES = 64 * 1024;
 
 /**
  * The caller owns the folder by its lock, so whatever lies at `path` is a leftover.
@@ -23,6 +24,7 @@ export async function listenUnix(path: string, serve: Serve): Promise<SocketServ
     socket.on("close", () => connected.delete(socket));
     const served = serve(channelOf(socket));
     socket.on("data", served.data);
+    socket.on("drain", served.drained);
     socket.on("error", () => socket.destroy());
     socket.on("close", served.closed);
   });
@@ -52,10 +54,18 @@ function channelOf(socket: Socket): Channel {
   return {
     send(text) {
       if (socket.destroyed) return;
-      socket.write(text);
+      // One long answer may be longer than that; who hasn't read the last one when the next comes doesn't read.
       if (socket.writableLength > MAX_UNREAD_BYTES) socket.destroy();
+      else socket.write(text);
     },
-    end: () => socket.end(() => socket.destroy()),
+    end() {
+      // Who hasn't read so far won't read why it ends.
+      if (socket.writableLength > LAST_WORDS_BYTES) socket.destroy();
+      else socket.end(() => socket.destroy());
+    },
+    pause: () => void socket.pause(),
+    resume: () => void socket.resume(),
+    unread: () => socket.writableLength,
   };
 }
 

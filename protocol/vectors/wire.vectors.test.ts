@@ -128,7 +128,7 @@ describe("socket.json", () => {
     const seen: unknown[] = [];
     createSocketDecoder(10_000, (frame) => {
       seen.push(frame);
-    })(chunk);
+    }).take(chunk);
     return seen;
   };
 
