@@ -1,6 +1,7 @@
 /** What a broker is given. `createBroker` touches nothing else of the world. */
 import type { Clock, Curves, Log, Random, Timers } from "#protocol/ports.ts";
 import type { Bus } from "./bus.ts";
+import type { BrokerLimits } from "./limits.ts";
 import type { Store } from "./store/store.ts";
 
 export type BrokerPorts = {
@@ -23,6 +24,8 @@ export type BrokerConfig = {
   helloMs: number;
   /** How long a device counts as present after its connection ended. */
   leaseMs: number;
+  /** Where they differ from BROKER_LIMITS. */
+  limits?: Partial<BrokerLimits>;
 };
 
 export const DEFAULT_TIMES = { heartbeatMs: 15_000, helloMs: 10_000, leaseMs: 90_000 };

@@ -33,13 +33,28 @@ export type Outcome =
   | { type: "refused"; error: MeshError }
   | { type: "dropped" };
 
-type Waiting = { log: WorkspaceLog; author: Author; record: SealedRecord; settle(outcome: Outcome): void };
+type Waiting = {
+  log: WorkspaceLog;
+  author: Author;
+  record: SealedRecord;
+  refusal: MeshError | null;
+  settle(outcome: Outcome): void;
+};
 
 export type Log = {
   /** The log of a workspace, until `release`; an unknown one is empty until its genesis is appended. */
   open(workspace: string): Promise<WorkspaceLog>;
-  /** `settle` is called once, after the commit and before anybody hears the news of it. */
-  append(log: WorkspaceLog, author: Author, record: SealedRecord, settle: (outcome: Outcome) => void): void;
+  /**
+   * `settle` is called once, after the commit and before anybody hears the news of it. With a `refusal` the record is
+   * refused so, but in its turn: what came before it isn't held back by it.
+   */
+  append(
+    log: WorkspaceLog,
+    author: Author,
+    record: SealedRecord,
+    settle: (outcome: Outcome) => void,
+    refusal?: MeshError | null,
+  ): void;
   /** Once for each `open`. A workspace that nobody founded is forgotten with its last holder. */
   release(log: WorkspaceLog): void;
 };
@@ -78,12 +93,13 @@ export function createLog(ports: BrokerPorts): Log {
         throw error;
       }
     },
-    append(log, author, record, settle) {
+    append(log, author, record, settle, refusal = null) {
       log.pending++;
       queue.push({
         log,
         author,
         record,
+        refusal,
         settle(outcome) {
           log.pending--;
           settle(outcome);
@@ -130,12 +146,14 @@ async function commitBatch(ports: BrokerPorts, batch: readonly Waiting[], at: nu
   const codes = new Set<string>();
   const outcomes: Outcome[] = [];
 
-  for (const [i, { log, author, record }] of batch.entries()) {
+  for (const [i, { log, author, record, refusal }] of batch.entries()) {
     const { header, bytes } = record;
     const identity = `${log.id}/${header.from}/${header.id}`;
     const known = places[i] ?? firstPlaces.get(identity);
     if (isHeldBack(author, record)) {
       outcomes.push({ type: "dropped" });
+    } else if (refusal) {
+      outcomes.push(settled(author, record, { type: "refused", error: refusal }));
     } else if (known && header.from === author.member) {
       outcomes.push(settled(author, record, { type: "stored", place: known }));
     } else {

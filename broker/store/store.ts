@@ -46,8 +46,14 @@ export type Store = {
   commit(commit: Commit): Promise<void>;
   /** In order of sequence. `through`: nothing selected at or below it is missing. */
   select(workspace: string, selection: Selection): Promise<{ records: LogRecord[]; through: number }>;
-  /** A label's records below `before`, newest first. */
-  history(workspace: string, label: string, before: number, limit: number): Promise<LogRecord[]>;
+  /** A label's records below `before`, newest first. Ends once `maxBytes` is reached, but never before its first record. */
+  history(
+    workspace: string,
+    label: string,
+    before: number,
+    limit: number,
+    maxBytes?: number,
+  ): Promise<LogRecord[]>;
   inviteWorkspace(code: string): Promise<string | null>;
   close(): Promise<void>;
 };
