@@ -7,6 +7,8 @@ const MIB = 1024 * 1024;
 export const BROKER_LIMITS = {
   /** A text frame, in characters. The longest of ours, a hello with 1,000 labels, has 26,000. */
   controlFrame: 64 * 1024,
+  /** A request has to be here in so many ms, head and all: nothing that we are asked has a body. */
+  requestMs: 10_000,
   /** Connections at once, whosever. At 16 KiB each that is 320 MiB. */
   connections: 20_000,
   /** Of one address before its hellos are judged: an office behind one address comes back all at once. */

@@ -22,6 +22,7 @@ type Options = {
   port: number;
   data: string;
   publicUrls: string[];
+  trustedProxies: string[];
   json: boolean;
   parentPipe: boolean;
 };
@@ -39,6 +40,12 @@ function readOptions(argv: string[]): Options {
       default: [],
       describe: "the address that devices use, when a proxy stands in front",
     })
+    .option("trusted-proxy", {
+      type: "string",
+      array: true,
+      default: [],
+      describe: "address of a proxy, other than this machine, whose X-Forwarded-For is believed",
+    })
     .option("json", {
       type: "boolean",
       default: false,
@@ -53,11 +60,12 @@ function readOptions(argv: string[]): Options {
       throw error ?? new MeshError("usage", message, "See `claudemesh broker --help`.");
     })
     .parseSync();
-  const { host, port, json, data, publicUrl: publicUrls, parentPipe } = values;
+  const { host, port, json, data, parentPipe } = values;
+  const { publicUrl: publicUrls, trustedProxy: trustedProxies } = values;
   if (!Number.isInteger(port) || port < 0 || port > 65535) {
     throw new MeshError("usage", "--port is not a port.", "Give a number from 0 to 65535.");
   }
-  return { host, port, json, data: resolve(data), publicUrls, parentPipe };
+  return { host, port, json, data: resolve(data), publicUrls, trustedProxies, parentPipe };
 }
 
 /** By which names devices may know this broker: what was said, and every address that leads here. */
@@ -91,12 +99,14 @@ async function run(options: Options): Promise<void> {
   };
   const store = openSqliteStore(join(options.data, "broker.db"));
   const world = { clock: systemClock, timers: systemTimers, random: systemRandom, curves: nodeCurves };
-  const listening = await listen(options.host, options.port, (port) =>
+  const make = (port: number) =>
     createBroker(
       { ...world, store, bus: createBus(), log, fatal },
       { ...DEFAULT_TIMES, origins: originsOf(options, port) },
-    ),
-  );
+    );
+  const listening = await listen(options.host, options.port, make, {
+    proxies: new Set(options.trustedProxies),
+  });
   const url =
     options.publicUrls[0] ??
     `http://${options.host.includes(":") ? `[${options.host}]` : options.host}:${listening.port}`;

@@ -1,5 +1,6 @@
 /** A member's device without a daemon: says hello and sends records that no daemon would. */
 import { encodeRecordFrame } from "#protocol/frames.ts";
+import { EVERYONE } from "#protocol/ids.ts";
 import { encodeHeader, encodeRecord, type Header } from "#protocol/record.ts";
 import { type Member, type Mesh, rawConnection, signedHello } from "./mesh.ts";
 
@@ -21,20 +22,30 @@ export function recordFrame(
   header: Partial<Header> = {},
   body = new Uint8Array(300),
 ): Uint8Array {
-  const { user, device } = member.peer.account;
+  const { user: from, device } = member.peer.account;
+  const head = member.opened().workspace.chain()?.head ?? null;
+  return encodeRecordFrame({ type: "send" }, recordBytes({ from, dev: device.id, head, ...header }, body));
+}
+
+/** A record in epoch 0 that nobody has signed. */
+export function recordBytes(
+  header: Partial<Header> & Pick<Header, "from" | "dev" | "head">,
+  body = new Uint8Array(300),
+): Uint8Array {
+  const { from, dev, head, ...rest } = header;
   const whole: Header = {
     id: nextId(),
-    from: user,
-    dev: device.id,
-    to: "*",
+    from,
+    dev,
+    to: EVERYONE,
     n: 1000,
     epoch: 0,
-    head: member.opened().workspace.chain()?.head ?? null,
+    head,
     alg: "label",
     kid: "",
-    ...header,
+    ...rest,
   };
-  return encodeRecordFrame({ type: "send" }, encodeRecord(encodeHeader(whole), new Uint8Array(64), body));
+  return encodeRecord(encodeHeader(whole), new Uint8Array(64), body);
 }
 
 let minted = 0;

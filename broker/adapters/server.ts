@@ -7,42 +7,47 @@ import { socketOf } from "#adapters/websocket.ts";
 import { LIMITS } from "#protocol/limits.ts";
 import type { Broker } from "../broker.ts";
 import { createStrangers } from "../gateway/strangers.ts";
-import { BROKER_LIMITS } from "../limits.ts";
+import { BROKER_LIMITS, type BrokerLimits } from "../limits.ts";
 import { addressOf, isProxy } from "./address.ts";
 import { createLiveness } from "./liveness.ts";
 
 export type Listening = { port: number; close(): Promise<void> };
 
-/** A request's head has to be here in so many ms, and all of it: what we are asked for has no body. */
-const HEAD_LIMIT_MS = 10_000;
-const LOOK_MS = 2000;
 /** After a goodbye the other end has so long to say its own. */
 const CLOSE_LIMIT_MS = 2000;
 const MOST_HEADER_BYTES = 8192;
 
+export type ListenOptions = {
+  /** Addresses besides this machine's whose X-Forwarded-For is believed. */
+  proxies?: ReadonlySet<string>;
+  /** Where they differ from BROKER_LIMITS. */
+  limits?: Partial<BrokerLimits>;
+};
+
 /**
- * Port 0 takes any free one, so the broker is made once the port is known. `proxies`: addresses besides this machine
- * whose X-Forwarded-For is believed.
+ * Port 0 takes any free one, so the broker is made once the port is known.
  * @throws the system's error (EADDRINUSE, EACCES) when the address can't be had
  */
 export async function listen(
   host: string,
   port: number,
   makeBroker: (port: number) => Broker,
-  proxies: ReadonlySet<string> = new Set(),
+  { proxies = new Set(), limits: changes }: ListenOptions = {},
 ): Promise<Listening> {
+  const limits = { ...BROKER_LIMITS, ...changes };
   const server = createServer({
-    headersTimeout: HEAD_LIMIT_MS,
-    requestTimeout: HEAD_LIMIT_MS,
-    connectionsCheckingInterval: LOOK_MS,
+    headersTimeout: limits.requestMs,
+    requestTimeout: limits.requestMs,
+    connectionsCheckingInterval: limits.requestMs / 5,
     maxHeaderSize: MOST_HEADER_BYTES,
   });
-  const strangers = countStrangers(server, proxies);
+  server.maxConnections = limits.connections;
+  const strangers = countStrangers(server, proxies, limits.strangersPerAddress);
   const address = await bind(server, host, port);
   const broker = makeBroker(address.port);
   server.on("request", getRequestListener(broker.http.fetch));
 
-  const liveness = createLiveness(BROKER_LIMITS.stallMs);
+  const liveness = createLiveness(limits.stallMs);
   // Apart from the call, as the types don't know closeTimeout.
   const options = {
     noServer: true,
@@ -77,10 +82,9 @@ export async function listen(
 }
 
 /** Connections that haven't become WebSockets, by address: somebody could open many and say nothing. */
-function countStrangers(server: Server, proxies: ReadonlySet<string>) {
-  const strangers = createStrangers(BROKER_LIMITS.strangersPerAddress);
+function countStrangers(server: Server, proxies: ReadonlySet<string>, most: number) {
+  const strangers = createStrangers(most);
   const known = new WeakMap<Socket, () => void>();
-  server.maxConnections = BROKER_LIMITS.connections;
   server.on("connection", (socket) => {
     const address = socket.remoteAddress ?? "";
     // Behind a proxy stand many, and it has limits of its own.
