@@ -16,6 +16,8 @@ export type Listening = { port: number; close(): Promise<void> };
 /** After a goodbye the other end has so long to say its own. */
 const CLOSE_LIMIT_MS = 2000;
 const MOST_HEADER_BYTES = 8192;
+/** Connections that the kernel keeps until they are accepted, if its own limit (net.core.somaxconn) is as high. */
+const MOST_WAITING = 4096;
 
 export type ListenOptions = {
   /** Addresses besides this machine's whose X-Forwarded-For is believed. */
@@ -101,7 +103,8 @@ function countStrangers(server: Server, proxies: ReadonlySet<string>, most: numb
 function bind(server: Server, host: string, port: number): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen(port, host, () => {
+    // Everybody may come back at once, before anybody was accepted.
+    server.listen({ port, host, backlog: MOST_WAITING }, () => {
       server.off("error", reject);
       const address = server.address();
       if (address && typeof address === "object") resolve(address);

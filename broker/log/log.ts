@@ -120,8 +120,10 @@ async function load(ports: BrokerPorts, id: string): Promise<WorkspaceLog> {
   const known = await ports.store.workspace(id);
   if (!known) return { id, logId: toBase64url(ports.random(16)), head: 0, chain: null, pending: 0 };
   let chain: ChainState | null = null;
+  // Its signatures were verified before it was committed, and after a restart everybody waits for this.
+  const curves = { ...ports.curves, verify: async () => true };
   for (const { seq, bytes } of await ports.store.chain(id)) {
-    chain = await admit(ports.curves, id, chain, decodeRecord(bytes), seq);
+    chain = await admit(curves, id, chain, decodeRecord(bytes), seq);
   }
   return { id, logId: known.logId, head: known.head, chain, pending: 0 };
 }
