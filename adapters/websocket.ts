@@ -18,6 +18,19 @@ export function socketOf(ws: WebSocket, stream: Duplex): Socket {
     },
     close: (code, reason) => ws.close(code, reason),
     buffered: () => ws.bufferedAmount,
+    drained: () =>
+      new Promise((resolve) => {
+        if (!stream.writableNeedDrain || stream.destroyed) return resolve();
+        const done = () => {
+          stream.off("drain", done);
+          stream.off("close", done);
+          resolve();
+        };
+        stream.on("drain", done);
+        stream.on("close", done);
+      }),
+    pause: () => ws.pause(),
+    resume: () => ws.resume(),
     listen(handlers) {
       ws.on("message", (data, isBinary) => {
         if (Buffer.isBuffer(data)) handlers.message(isBinary ? data : data.toString("utf8"));

@@ -1,11 +1,12 @@
 /** `npm run bench` measures everything; `npm run bench -- hop` one figure. */
 import { type Bench, percentile } from "./figure.ts";
 import { hop } from "./hop.ts";
+import { reconnect } from "./reconnect.ts";
 import { search } from "./search.ts";
 import { socket } from "./socket.ts";
 import { verb } from "./verb.ts";
 
-const benches: readonly Bench[] = [verb, socket, hop, search];
+const benches: readonly Bench[] = [verb, socket, hop, search, reconnect];
 const wanted = process.argv.slice(2);
 
 for (const bench of benches) {

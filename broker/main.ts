@@ -25,6 +25,7 @@ type Options = {
   port: number;
   data: string;
   publicUrls: string[];
+  trustedProxies: string[];
   json: boolean;
   parentPipe: boolean;
   retention: RetentionPolicy;
@@ -53,6 +54,12 @@ function readOptions(argv: string[]): Options {
       default: DEFAULT_RETENTION.quotaBytes / MEBIBYTE,
       describe: "MiB of a workspace from which on its oldest messages go",
     })
+    .option("trusted-proxy", {
+      type: "string",
+      array: true,
+      default: [],
+      describe: "address of a proxy, other than this machine, whose X-Forwarded-For is believed",
+    })
     .option("json", {
       type: "boolean",
       default: false,
@@ -67,7 +74,8 @@ function readOptions(argv: string[]): Options {
       throw error ?? new MeshError("usage", message, "See `claudemesh broker --help`.");
     })
     .parseSync();
-  const { host, port, json, data, publicUrl: publicUrls, parentPipe, retainDays, retainMb } = values;
+  const { host, port, json, data, parentPipe, retainDays, retainMb } = values;
+  const { publicUrl: publicUrls, trustedProxy: trustedProxies } = values;
   if (!Number.isInteger(port) || port < 0 || port > 65535) {
     throw new MeshError("usage", "--port is not a port.", "Give a number from 0 to 65535.");
   }
@@ -83,7 +91,7 @@ function readOptions(argv: string[]): Options {
     keepMs: retainDays * DAY_MS,
     quotaBytes: retainMb * MEBIBYTE,
   };
-  return { host, port, json, data: resolve(data), publicUrls, parentPipe, retention };
+  return { host, port, json, data: resolve(data), publicUrls, trustedProxies, parentPipe, retention };
 }
 
 /** By which names devices may know this broker: what was said, and every address that leads here. */
@@ -117,12 +125,14 @@ async function run(options: Options): Promise<void> {
   };
   const store = openSqliteStore(join(options.data, "broker.db"));
   const world = { clock: systemClock, timers: systemTimers, random: systemRandom, curves: nodeCurves };
-  const listening = await listen(options.host, options.port, (port) =>
+  const make = (port: number) =>
     createBroker(
       { ...world, store, bus: createBus(), log, fatal },
       { ...DEFAULT_TIMES, origins: originsOf(options, port), retention: options.retention },
-    ),
-  );
+    );
+  const listening = await listen(options.host, options.port, make, {
+    proxies: new Set(options.trustedProxies),
+  });
   const url =
     options.publicUrls[0] ??
     `http://${options.host.includes(":") ? `[${options.host}]` : options.host}:${listening.port}`;

@@ -1,6 +1,7 @@
 /** What a broker is given. `createBroker` touches nothing else of the world. */
 import type { Clock, Curves, Log, Random, Timers } from "#protocol/ports.ts";
 import type { Bus } from "./bus.ts";
+import type { BrokerLimits } from "./limits.ts";
 import type { Store } from "./store/store.ts";
 
 export type BrokerPorts = {
@@ -26,6 +27,8 @@ export type BrokerConfig = {
   /** Changes of presence within this time are told together. */
   presenceTickMs: number;
   retention: RetentionPolicy;
+  /** Where they differ from BROKER_LIMITS. */
+  limits?: Partial<BrokerLimits>;
 };
 
 export type RetentionPolicy = {

@@ -85,6 +85,17 @@ describe("strict JSON refuses", () => {
     expect(codeOf(() => json.decode(utf8(text)))).toBe("bad_record");
   });
 
+  test("what nests deeper than anything of ours, without parsing it", () => {
+    const nested = (depth: number) => utf8(replaced('"x"', "[".repeat(depth - 2) + "]".repeat(depth - 2)));
+    expect(() => json.decode(nested(9))).toThrow(/nests too deep/);
+    expect(() => json.decode(nested(8))).toThrow(/list/);
+  });
+
+  test("no brackets inside of a string, however many", () => {
+    const value = { text: '[{"\\'.repeat(50), count: 1, inner: null, list: ["\\", "["] };
+    expect(json.decode(json.encode(value))).toEqual(value);
+  });
+
   test("bytes that are not UTF-8, by its own named error", () => {
     const bytes = utf8(accepted);
     bytes[9] = 0xff;

@@ -3,6 +3,11 @@ import type { z } from "zod";
 import { fromUtf8, utf8 } from "./bytes.ts";
 import { type ErrorCode, MeshError } from "./errors.ts";
 
+/** Ours have three levels at most. What nests deeper than this is refused before it is parsed. */
+const MAX_DEPTH = 8;
+
+const [QUOTE, BACKSLASH, OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = utf8('"\\[]{}');
+
 export type StrictJson<T> = { encode(value: T): Uint8Array; decode(bytes: Uint8Array): T };
 
 /**
@@ -20,6 +25,7 @@ export function strictJson<T>(schema: z.ZodType<T>, code: ErrorCode, what: strin
   return {
     encode: (value) => utf8(encode(value)),
     decode(bytes) {
+      if (nestsDeeperThan(MAX_DEPTH, bytes)) throw refuse("it nests too deep");
       const text = textOf(bytes, refuse);
       const parsed = schema.safeParse(parseJson(text, refuse));
       if (!parsed.success) throw refuse(firstIssue(parsed.error));
@@ -27,6 +33,26 @@ export function strictJson<T>(schema: z.ZodType<T>, code: ErrorCode, what: strin
       return parsed.data;
     },
   };
+}
+
+/** Whether brackets outside of strings nest deeper than that: one look at each byte, nothing is built. */
+function nestsDeeperThan(limit: number, json: Uint8Array): boolean {
+  let depth = 0;
+  let isString = false;
+  for (let i = 0; i < json.length; i++) {
+    const byte = json[i];
+    if (isString) {
+      if (byte === BACKSLASH) i++;
+      else if (byte === QUOTE) isString = false;
+    } else if (byte === QUOTE) {
+      isString = true;
+    } else if (byte === OPEN_BRACKET || byte === OPEN_BRACE) {
+      if (++depth > limit) return true;
+    } else if (byte === CLOSE_BRACKET || byte === CLOSE_BRACE) {
+      depth--;
+    }
+  }
+  return false;
 }
 
 function textOf(bytes: Uint8Array, refuse: (why: string) => MeshError): string {

@@ -34,6 +34,11 @@ export type Socket = {
   close(code: number, reason: string): void;
   /** Bytes accepted but not yet handed to the kernel. */
   buffered(): number;
+  /** Resolves once more can be sent without piling up here, or the connection has ended. */
+  drained(): Promise<void>;
+  /** Takes in nothing more until `resume`, which slows down the other end; what has arrived already may still come. */
+  pause(): void;
+  resume(): void;
   /** Set once; `close` is called exactly once. */
   listen(handlers: { message(data: string | Uint8Array): void; close(): void }): void;
 };

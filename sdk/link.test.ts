@@ -48,6 +48,9 @@ async function linkAt() {
         far.isClosed = true;
       },
       buffered: () => 0,
+      drained: async () => {},
+      pause() {},
+      resume() {},
       listen(handlers) {
         message = handlers.message;
         if (greets) far.say({ type: "challenge", protocol: 1, nonce: newNonce(systemRandom) });

@@ -12,6 +12,7 @@ import { openSqlite } from "#adapters/sqlite.ts";
 import { openSqliteStore } from "#broker/adapters/sqlite-store.ts";
 import { createBroker } from "#broker/broker.ts";
 import { createBus } from "#broker/bus.ts";
+import type { BrokerLimits } from "#broker/limits.ts";
 import { DEFAULT_RETENTION } from "#broker/ports.ts";
 import { toBase64url } from "#protocol/bytes.ts";
 import type { ErrorCode } from "#protocol/errors.ts";
@@ -53,7 +54,7 @@ const LIMIT_MS = 10_000;
 
 export type Mesh = Awaited<ReturnType<typeof createMesh>>;
 
-export async function createMesh() {
+export async function createMesh(limits: Partial<BrokerLimits> = {}) {
   const folder = mkdtempSync(join(tmpdir(), "mesh-"));
   const logged: string[] = [];
   let ahead = 0;
@@ -76,6 +77,7 @@ export async function createMesh() {
         leaseMs: 5000,
         presenceTickMs: 20,
         retention: DEFAULT_RETENTION,
+        limits,
       },
     );
   let broker = startBroker();
@@ -207,25 +209,29 @@ export async function invite(owner: Member, other: Member): Promise<void> {
 }
 
 /** A bare connection to the broker: what it says, one frame after the other, and what one makes it hear. */
-export function rawConnection(mesh: Mesh) {
+export function rawConnection(mesh: Mesh, address = "") {
   const { near, far } = socketPair(
     (frame) => [frame],
     (frame) => [frame],
   );
   const heard: Frame[] = [];
   const waiting: ((frame: Frame) => void)[] = [];
+  const ended = Promise.withResolvers<void>();
   near.listen({
     message(frame) {
       const next = waiting.shift();
       if (next) next(frame);
       else heard.push(frame);
     },
-    close() {},
+    close: () => ended.resolve(),
   });
-  mesh.broker().gateway.accept(far);
+  mesh.broker().gateway.accept(far, address);
   const next = async (): Promise<Frame> => heard.shift() ?? new Promise((resolve) => waiting.push(resolve));
   return {
     send: near.send,
+    close: () => near.close(1000, ""),
+    /** Resolves when either side has ended it. */
+    ended: ended.promise,
     /** The next control frame of that type. */
     async next(type: string): Promise<Record<string, unknown>> {
       for (;;) {
@@ -291,6 +297,9 @@ function socketPair(toFar: Tamper, toNear: Tamper): { near: Socket; far: Socket;
       sendAll: (frames) => frames.forEach(send),
       close: () => setImmediate(cut),
       buffered: () => 0,
+      drained: async () => {},
+      pause() {},
+      resume() {},
       listen(handlers) {
         ends[own].handlers = handlers;
         for (const frame of ends[own].early.splice(0)) handlers.message(frame);

@@ -34,10 +34,23 @@ export function createVirtualTime(): VirtualTime {
     return found;
   };
 
-  const after = (ms: number, run: () => void) => {
+  const add = (ms: number, run: () => void): Timer => {
     const timer = { at: awake + Math.max(0, ms), order: order++, run };
     timers.add(timer);
+    return timer;
+  };
+
+  const after = (ms: number, run: () => void) => {
+    const timer = add(ms, run);
     return () => void timers.delete(timer);
+  };
+
+  /** Needs no time to pass: it runs once promises have settled, or when time is moved before that. */
+  const soon = (run: () => void) => {
+    const timer = add(0, run);
+    setImmediate(() => {
+      if (timers.delete(timer)) run();
+    });
   };
 
   const moveTo = (time: number) => {
@@ -58,7 +71,7 @@ export function createVirtualTime(): VirtualTime {
 
   return {
     clock: { now: () => wall },
-    timers: { after, soon: (run) => void after(0, run) },
+    timers: { after, soon },
     next() {
       const timer = first();
       return timer && timer.at - awake;

@@ -122,26 +122,19 @@ export function openSqliteStore(path: string): Store {
            ORDER BY seq LIMIT ?`,
         )
         .each(number, after, JSON.stringify(labels), sender, maxRecords);
-      const records: LogRecord[] = [];
-      let size = 0;
-      for (const row of rows) {
-        const record = logRecord(row);
-        records.push(record);
-        size += record.bytes.length;
-        if (size >= maxBytes) break;
-      }
+      const { records, size } = takeBytes(rows, maxBytes);
       const last = records.at(-1);
       const full = last !== undefined && (records.length === maxRecords || size >= maxBytes);
       return { records, through: full ? last.seq : Math.max(after, Number(head?.head ?? 0)) };
     },
 
-    async history(workspace, label, before, limit) {
-      return database
+    async history(workspace, label, before, limit, maxBytes = Number.POSITIVE_INFINITY) {
+      const rows = database
         .sql(
           "SELECT seq, at, bytes FROM records WHERE workspace = ? AND label = ? AND seq < ? ORDER BY seq DESC LIMIT ?",
         )
-        .all(numberOf(workspace), label, before, limit)
-        .map(logRecord);
+        .each(numberOf(workspace), label, before, limit);
+      return takeBytes(rows, maxBytes).records;
     },
 
     async inviteWorkspace(code) {
@@ -192,6 +185,19 @@ function write(database: Database, numberOf: (workspace: string) => number, comm
   for (const { code, workspace } of commit.invites) {
     database.sql("INSERT INTO invites (code, workspace) VALUES (?, ?)").run(code, numberOf(workspace));
   }
+}
+
+/** Records until `maxBytes` is reached; what lies behind isn't read. */
+function takeBytes(rows: Iterable<SqlRow>, maxBytes: number): { records: LogRecord[]; size: number } {
+  const records: LogRecord[] = [];
+  let size = 0;
+  for (const row of rows) {
+    const record = logRecord(row);
+    records.push(record);
+    size += record.bytes.length;
+    if (size >= maxBytes) break;
+  }
+  return { records, size };
 }
 
 function logRecord(row: SqlRow): LogRecord {

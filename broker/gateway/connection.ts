@@ -2,9 +2,7 @@
 import { ERRORS, errorShape, MeshError } from "#protocol/errors.ts";
 import {
   decodeFromDevice,
-  decodeRecordFrame,
   encodeFrame,
-  encodeRecordFrame,
   type FromDevice,
   type Hello,
   newNonce,
@@ -13,15 +11,21 @@ import {
 import { CHAIN, EVERYONE } from "#protocol/ids.ts";
 import { LIMITS } from "#protocol/limits.ts";
 import type { Socket } from "#protocol/ports.ts";
-import { decodeRecord } from "#protocol/record.ts";
 import { PROTOCOL_VERSION } from "#protocol/version.ts";
+import type { BrokerLimits } from "../limits.ts";
 import type { Author } from "../log/judge.ts";
 import type { Log, WorkspaceLog } from "../log/log.ts";
 import type { BrokerConfig, BrokerPorts } from "../ports.ts";
 import type { PresenceBook } from "../presence/presence.ts";
+import type { Admission } from "./admission.ts";
+import { busy, retryAfter } from "./busy.ts";
 import { createFeeder } from "./feeder.ts";
 import { type Beginning, beginningOf, judgeHello } from "./hello.ts";
+import { createIntake, type Intake } from "./intake.ts";
+import { createPace, type Excess, type Pace } from "./pace.ts";
+import { createReading, type Reading } from "./reading.ts";
 import type { Occupant, Room } from "./room.ts";
+import type { Showing } from "./showing.ts";
 
 /** WebSocket close codes: 1008 for a refusal, 1000 else (RFC 6455 §7.4). */
 const REFUSED = 1008;
@@ -30,91 +34,116 @@ const REFUSED = 1008;
 export type Floor = {
   ports: BrokerPorts;
   config: BrokerConfig;
+  limits: BrokerLimits;
   log: Log;
+  admission: Admission;
   presence: PresenceBook;
+  showing: Showing;
   enter(log: WorkspaceLog, occupant: Occupant): Room;
   leave(room: Room, occupant: Occupant): void;
 };
 
-type Seat = { author: Author; room: Room; occupant: Occupant };
+type SendError = (error: unknown, about?: { id?: string; request?: number }) => void;
 
-export function serveConnection(floor: Floor, socket: Socket): void {
-  const { ports, config } = floor;
+/** A greeted device's place in its workspace. */
+type Seat = { author: Author; room: Room; occupant: Occupant; intake: Intake; reading: Reading };
+
+type Owner = {
+  /** The broker knows who it is, or that it won't. May be called more than once. */
+  known(): void;
+  gone(): void;
+};
+
+export function serveConnection(floor: Floor, socket: Socket, { known, gone }: Owner): void {
+  const { ports, config, limits } = floor;
   const nonce = newNonce(ports.random);
+  const pace = createPace(ports.clock, limits);
   let seat: Seat | null = null;
   let greeted = false;
-  let closed = false;
+  let ended = false;
 
-  const sendError = (error: unknown, about: { id?: string; request?: number } = {}) => {
+  const sendError: SendError = (error, about = {}) => {
     const shape = errorShape(error);
     if (shape.code === "unexpected") ports.log.error({ error: String(error) }, "a connection's frame failed");
-    socket.send(encodeFrame({ type: "error", ...shape, retry: ERRORS[shape.code].retry, ...about }));
+    const { retry } = ERRORS[shape.code];
+    socket.send(encodeFrame({ type: "error", ...shape, retry, ...retryAfter(error), ...about }));
+  };
+
+  const end = () => {
+    ended = true;
+    cancelHelloLimit();
+    known();
+    seat?.occupant.feeder.stop();
+    seat?.reading.stop();
   };
 
   const refuse = (error: unknown) => {
-    if (closed) return;
+    if (ended) return;
     sendError(error);
+    end();
     socket.close(REFUSED, errorShape(error).code);
   };
 
   const cancelHelloLimit = ports.timers.after(config.helloMs, () => {
-    if (!seat) refuse(new MeshError("timeout", "No hello came in time.", "Connect again."));
+    refuse(new MeshError("timeout", "No hello came in time.", "Connect again."));
   });
 
-  const greet = async (hello: Hello) => {
-    const log = await floor.log.open(hello.workspace);
-    try {
-      const admitted = await judgeHello(ports, config, nonce, hello, log);
-      const beginning = await beginningOf(ports, hello, log);
-      if (!closed) seat = takeSeat(floor, socket, log, admitted, hello.labels, beginning, refuse);
-    } finally {
-      if (!seat) floor.log.release(log);
-    }
-  };
-
-  const onText = (text: string) => {
-    const frame = decodeFromDevice(text);
-    if (frame.type === "hello") {
-      if (greeted) throw new MeshError("bad_frame", "A connection says hello once.", "Connect again.");
-      greeted = true;
-      return greet(frame);
-    }
-    if (!seat) throw new MeshError("bad_frame", "The first frame is a hello.", "Answer the challenge first.");
-    return answer(floor, socket, seat, frame, sendError);
-  };
-
-  const onRecord = (bytes: Uint8Array) => {
-    if (!seat) throw new MeshError("bad_frame", "The first frame is a hello.", "Answer the challenge first.");
-    const { outer, record: recordBytes } = decodeRecordFrame(bytes);
-    if (outer.type !== "send") {
-      throw new MeshError("bad_frame", "A device sends; only the broker pushes.", "Update claudemesh.");
-    }
-    const record = decodeRecord(recordBytes);
-    const { id } = record.header;
-    floor.log.append(seat.room.log, seat.author, record, (outcome) => {
-      if (outcome.type === "stored") socket.send(encodeFrame({ type: "ack", id, ...outcome.place }));
-      if (outcome.type === "refused") sendError(outcome.error, { id });
-      if (outcome.type === "conflict") {
-        const { cell, live } = outcome;
-        socket.send(encodeRecordFrame({ type: "current", id, seq: cell.seq, at: cell.at, live }, cell.bytes));
+  const greet = (hello: Hello) => {
+    if (greeted) throw new MeshError("bad_frame", "A connection says hello once.", "Connect again.");
+    greeted = true;
+    cancelHelloLimit();
+    return floor.admission.admit(async () => {
+      if (ended) return;
+      const log = await floor.log.open(hello.workspace);
+      try {
+        const admitted = await judgeHello(ports, config, nonce, hello, log);
+        const beginning = await beginningOf(ports, hello, log);
+        const way = { pace, refuse, sendError };
+        if (!ended) seat = takeSeat(floor, socket, log, admitted, hello.labels, beginning, way);
+      } finally {
+        if (!seat) floor.log.release(log);
+        known();
       }
     });
   };
 
+  const seated = () => {
+    if (seat) return seat;
+    throw new MeshError("bad_frame", "The first frame is a hello.", "Answer the challenge first.");
+  };
+
+  const onText = (text: string, excess: Excess | null) => {
+    if (text.length > limits.controlFrame) {
+      throw new MeshError("too_large", "The frame is longer than any of ours.", "Update claudemesh.");
+    }
+    const frame = decodeFromDevice(text);
+    return frame.type === "hello" ? greet(frame) : answer(floor, socket, seated(), frame, excess, sendError);
+  };
+
+  /** What can't even be decoded ends the connection: the two sides don't speak the same protocol. */
+  const onMessage = (data: string | Uint8Array) => {
+    if (ended) return;
+    const excess = pace.take(data.length);
+    try {
+      if (excess?.isIgnored) throw busy("This device sends too much, and didn't wait.", excess.retryAfterMs);
+      if (typeof data === "string") onText(data, excess)?.catch(refuse);
+      else seated().intake.take(data, excess);
+    } catch (error) {
+      refuse(error);
+    }
+  };
+
   socket.listen({
-    message(data) {
-      // What can't even be decoded ends the connection: the two sides don't speak the same protocol.
-      Promise.resolve()
-        .then(() => (typeof data === "string" ? onText(data) : onRecord(data)))
-        .catch(refuse);
-    },
+    message: onMessage,
     close() {
-      closed = true;
-      cancelHelloLimit();
+      end();
+      gone();
       if (!seat) return;
-      seat.occupant.feeder.stop();
       floor.leave(seat.room, seat.occupant);
-      if (seat.author.standing === "member") floor.presence.disconnected(seat.room.log.id, seat.author.dev);
+      if (seat.author.standing === "member") {
+        floor.showing.left(seat.room.log.id, seat.author);
+        floor.presence.disconnected(seat.room.log.id, seat.author.dev);
+      }
       floor.log.release(seat.room.log);
     },
   });
@@ -128,12 +157,15 @@ function takeSeat(
   admitted: Omit<Author, "halted">,
   wanted: readonly string[],
   { resume, cursor }: Beginning,
-  refuse: (error: unknown) => void,
+  { pace, refuse, sendError }: { pace: Pace; refuse: (error: unknown) => void; sendError: SendError },
 ): Seat {
+  const { ports, limits } = floor;
+  const author = { ...admitted, halted: null };
   const isMember = admitted.standing === "member";
   const labels = new Set(isMember ? wanted : [CHAIN]);
   for (const label of labels) requireOwnLabel(log, admitted.member, label);
-  const feeder = createFeeder(floor.ports.store, log, { member: admitted.member, labels }, socket, refuse);
+  const reader = { member: admitted.member, labels };
+  const feeder = createFeeder({ ...ports, limits }, log, reader, socket, refuse);
   const occupant: Occupant = {
     member: admitted.member,
     dev: admitted.dev,
@@ -141,6 +173,7 @@ function takeSeat(
     labels,
     feeder,
     sendText: (text) => socket.send(text),
+    supersede: () => refuse(busy("This device has connected too often.", limits.longestBackOffMs)),
     expel: () => {
       if (isMember) {
         refuse(
@@ -170,15 +203,17 @@ function takeSeat(
   if (isMember) {
     for (const frame of floor.presence.connected(log.id, admitted.dev)) socket.send(encodeFrame(frame));
   }
-  return { author: { ...admitted, halted: null }, room, occupant };
+  const intake = createIntake(floor, socket, log, author, pace, sendError);
+  return { author, room, occupant, intake, reading: createReading(ports.store, log.id, socket, limits) };
 }
 
 async function answer(
   floor: Floor,
   socket: Socket,
-  { author, room, occupant }: Seat,
+  { author, room, occupant, reading }: Seat,
   frame: Exclude<FromDevice, { type: "hello" }>,
-  sendError: (error: unknown, about: { request?: number }) => void,
+  excess: Excess | null,
+  sendError: SendError,
 ): Promise<void> {
   switch (frame.type) {
     case "received":
@@ -187,7 +222,7 @@ async function answer(
       return room.unsubscribe(occupant, frame.labels);
     case "presence":
       requireMember(author);
-      return floor.presence.update(room.log.id, author, frame);
+      return floor.showing.show(room.log.id, author, frame);
     case "signal":
       return relaySignal(room, author, frame, socket);
     case "pull":
@@ -198,6 +233,7 @@ async function answer(
   const { request } = frame;
   try {
     requireMember(author);
+    if (excess) throw busy("This device asks too much at once.", excess.retryAfterMs);
     if (frame.type === "subscribe") {
       for (const label of frame.labels) requireOwnLabel(room.log, author.member, label);
       if (occupant.labels.size + frame.labels.length > LIMITS.labels) {
@@ -216,11 +252,7 @@ async function answer(
       return socket.send(encodeFrame({ ...faces, request }));
     }
     requireOwnLabel(room.log, author.member, frame.label);
-    const records = await floor.ports.store.history(room.log.id, frame.label, frame.before, frame.limit);
-    socket.sendAll([
-      ...records.map(({ seq, at, bytes }) => encodeRecordFrame({ type: "item", request, seq, at }, bytes)),
-      encodeFrame({ type: "page", request, more: records.length === frame.limit }),
-    ]);
+    await reading.page(frame);
   } catch (error) {
     sendError(error, { request });
   }

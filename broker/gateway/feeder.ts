@@ -1,11 +1,14 @@
 /**
  * Feeds one connection its records: backfill from the store, then cut over to live frames, under flow credit.
- * A connection that is live and has credit gets the shared frame; one that lags reads pages. Nothing is queued here,
- * so a slow reader costs its own delay and no memory.
+ * A connection that is live and has credit gets the shared frame; one that lags reads pages, each once the one before
+ * is with the kernel. Nothing is queued here, so a slow reader costs its own delay and little memory, and one that
+ * gives credit without reading gets no more than one that doesn't.
  */
+import { MeshError } from "#protocol/errors.ts";
 import { encodeFrame, encodeRecordFrame } from "#protocol/frames.ts";
 import { LIMITS } from "#protocol/limits.ts";
-import type { Socket } from "#protocol/ports.ts";
+import type { Clock, Socket } from "#protocol/ports.ts";
+import type { BrokerLimits } from "../limits.ts";
 import type { WorkspaceLog } from "../log/log.ts";
 import type { Store } from "../store/store.ts";
 
@@ -14,8 +17,9 @@ export type Feeder = {
   offer(frames: readonly { seq: number; frame: Uint8Array }[]): void;
   /** The device has taken in so much. */
   credit(records: number, bytes: number): void;
-  /** Tells how far the connection is complete, if it is live. */
+  /** Tells how far the connection is complete; gives up a device that has taken in nothing for too long. */
   heartbeat(): void;
+  isLagging(): boolean;
   /** Begins to push what comes after `cursor`. */
   start(cursor: number): void;
   stop(): void;
@@ -23,8 +27,10 @@ export type Feeder = {
 
 type Reader = { member: string; labels: ReadonlySet<string> };
 
+type FeederPorts = { store: Store; clock: Clock; limits: BrokerLimits };
+
 export function createFeeder(
-  store: Store,
+  { store, clock, limits }: FeederPorts,
   log: WorkspaceLog,
   reader: Reader,
   socket: Socket,
@@ -35,8 +41,15 @@ export function createFeeder(
   let records: number = LIMITS.pushRecords;
   let bytes: number = LIMITS.pushBytes;
   let state: "lagging" | "reading" | "live" | "stopped" = "stopped";
+  /** Since when something waits for credit. */
+  let starvedAt: number | null = null;
 
   const hasCredit = () => records > 0 && bytes > 0;
+
+  const lag = () => {
+    state = "lagging";
+    if (!hasCredit()) starvedAt ??= clock.now();
+  };
 
   const spend = (size: number) => {
     records--;
@@ -48,13 +61,15 @@ export function createFeeder(
     if (state !== "lagging") return;
     state = "reading";
     while (state === "reading" && hasCredit()) {
+      await socket.drained();
+      if (state !== "reading") return;
       const labels = [...reader.labels];
       const selection = {
         after: cursor,
         labels,
         sender: reader.member,
         maxRecords: records,
-        maxBytes: bytes,
+        maxBytes: Math.min(bytes, limits.pageBytes),
       };
       const page = await store.select(log.id, selection);
       if (state !== "reading") return;
@@ -73,14 +88,14 @@ export function createFeeder(
       // No commit can slip between this look at the head and the switch: both happen in one turn.
       if (cursor >= log.head) {
         state = "live";
-        heartbeat();
+        tell();
         return;
       }
     }
-    if (state === "reading") state = "lagging";
+    if (state === "reading") lag();
   };
 
-  const heartbeat = () => {
+  const tell = () => {
     if (state === "live") socket.send(encodeFrame({ type: "heartbeat", through: log.head }));
     else if (state !== "stopped") socket.send(encodeFrame({ type: "heartbeat", through: cursor }));
   };
@@ -92,24 +107,33 @@ export function createFeeder(
   return {
     offer(frames) {
       if (state !== "live") return;
+      const isFull = socket.buffered() >= limits.pushBuffer;
       const sent: Uint8Array[] = [];
       for (const { seq, frame } of frames) {
-        if (!hasCredit()) {
+        if (isFull || !hasCredit()) {
           cursor = seq - 1;
-          state = "lagging";
+          lag();
           break;
         }
         spend(frame.length);
         sent.push(frame);
       }
       socket.sendAll(sent);
+      // Without credit it is the credit that sets it going again.
+      if (isFull) pump();
     },
     credit(givenRecords, givenBytes) {
+      starvedAt = null;
       records = Math.min(LIMITS.pushRecords, records + givenRecords);
       bytes = Math.min(LIMITS.pushBytes, bytes + givenBytes);
       pump();
     },
-    heartbeat,
+    heartbeat() {
+      if (starvedAt !== null && clock.now() - starvedAt > limits.stallMs) {
+        onError(new MeshError("timeout", "The device took in nothing for too long.", "Connect again."));
+      } else tell();
+    },
+    isLagging: () => state === "lagging" || state === "reading",
     start(from) {
       cursor = from;
       state = "lagging";

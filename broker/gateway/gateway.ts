@@ -1,27 +1,44 @@
 /** Takes in WebSockets and keeps one room for each workspace that somebody is connected to. */
+import { errorShape } from "#protocol/errors.ts";
+import { encodeFrame } from "#protocol/frames.ts";
 import type { Socket } from "#protocol/ports.ts";
+import { BROKER_LIMITS } from "../limits.ts";
 import type { Log, WorkspaceLog } from "../log/log.ts";
 import type { BrokerConfig, BrokerPorts } from "../ports.ts";
 import { createPresenceBook } from "../presence/presence.ts";
+import { createAdmission } from "./admission.ts";
+import { boundedSocket } from "./bounded.ts";
+import { busy, retryAfter } from "./busy.ts";
 import { serveConnection } from "./connection.ts";
 import { createRoom, type Occupant, type Room } from "./room.ts";
+import { createShowing } from "./showing.ts";
+import { createStrangers } from "./strangers.ts";
+
+/** WebSocket close codes (RFC 6455 §7.4, and its registry): refused, and come back later. */
+const REFUSED = 1008;
+const TRY_AGAIN_LATER = 1013;
 
 export type Gateway = {
-  accept(socket: Socket): void;
+  /** `address`: where the connection comes from, as far as limits tell addresses apart. */
+  accept(socket: Socket, address?: string): void;
   connections(): number;
   /** Ends all connections; the devices come back by themselves. */
   stop(): void;
 };
 
 export function createGateway(ports: BrokerPorts, config: BrokerConfig, log: Log): Gateway {
+  const limits = { ...BROKER_LIMITS, ...config.limits };
   const presence = createPresenceBook(ports, config);
+  const showing = createShowing(ports.timers, limits.presenceMs, presence.update);
+  const admission = createAdmission(ports, limits);
+  const strangers = createStrangers(limits.strangersPerAddress);
   const rooms = new Map<string, { room: Room; close(): void }>();
   const sockets = new Set<Socket>();
   let stopped = false;
 
   const enter = (opened: WorkspaceLog, occupant: Occupant): Room => {
     const known = rooms.get(opened.id)?.room;
-    const room = known ?? createRoom(opened);
+    const room = known ?? createRoom(opened, limits.connectionsPerDevice);
     if (!known) rooms.set(opened.id, { room, close: ports.bus.subscribe(opened.id, room.hear) });
     room.enter(occupant);
     return room;
@@ -41,21 +58,22 @@ export function createGateway(ports: BrokerPorts, config: BrokerConfig, log: Log
   };
   cancelBeat = ports.timers.after(config.heartbeatMs, beat);
 
-  const floor = { ports, config, log, presence, enter, leave };
+  const turnAway = (socket: Socket, why: string) => {
+    const error = busy(why, admission.backOff());
+    socket.listen({ message() {}, close() {} });
+    socket.send(encodeFrame({ type: "error", ...errorShape(error), retry: true, ...retryAfter(error) }));
+    socket.close(TRY_AGAIN_LATER, error.code);
+  };
+
+  const floor = { ports, config, limits, log, admission, presence, showing, enter, leave };
   return {
-    accept(socket) {
+    accept(socket, address = "") {
+      if (sockets.size >= limits.connections) return turnAway(socket, "The broker is full.");
+      const known = strangers.meet(address);
+      if (!known) return turnAway(socket, "Too many devices connect from one address at once.");
       sockets.add(socket);
-      serveConnection(floor, {
-        ...socket,
-        listen: (handlers) =>
-          socket.listen({
-            message: handlers.message,
-            close() {
-              sockets.delete(socket);
-              handlers.close();
-            },
-          }),
-      });
+      const bounded = boundedSocket(socket, limits.buffer, () => socket.close(REFUSED, "slow"));
+      serveConnection(floor, bounded, { known, gone: () => sockets.delete(socket) });
     },
     connections: () => sockets.size,
     stop() {

@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 import { nodeCurves } from "#adapters/curves.ts";
 import { toBase64url } from "#protocol/bytes.ts";
 import { encodeFrame, encodeRecordFrame, helloInput } from "#protocol/frames.ts";
-import { encodeHeader, encodeRecord, type Header } from "#protocol/record.ts";
-import { createMesh, type Frame, type Member, ORIGIN, rawConnection, signedHello } from "#test/mesh.ts";
+import { createMesh, type Frame, ORIGIN, rawConnection, signedHello } from "#test/mesh.ts";
+import { greeted, recordFrame } from "#test/raw-device.ts";
 
 async function pair() {
   const mesh = await createMesh();
@@ -11,39 +11,6 @@ async function pair() {
   const bob = await mesh.person("bob");
   await mesh.team(alice, bob);
   return { mesh, alice, bob };
-}
-
-/** Connects as the member's device, and answers the connection once it is greeted. */
-async function greeted(mesh: Awaited<ReturnType<typeof createMesh>>, member: Member) {
-  const raw = rawConnection(mesh);
-  const { nonce } = await raw.next("challenge");
-  raw.send(await signedHello(member, String(nonce)));
-  expect(await raw.next("hello_ack")).toMatchObject({ standing: "member" });
-  return raw;
-}
-
-function recordFrame(member: Member, header: Partial<Header>, body = new Uint8Array(300)): Uint8Array {
-  const { user, device } = member.peer.account;
-  const chain = member.opened().workspace.chain();
-  const whole: Header = {
-    id: toId(),
-    from: user,
-    dev: device.id,
-    to: "*",
-    n: 1000,
-    epoch: 0,
-    head: chain?.head ?? null,
-    alg: "label",
-    kid: "",
-    ...header,
-  };
-  return encodeRecordFrame({ type: "send" }, encodeRecord(encodeHeader(whole), new Uint8Array(64), body));
-}
-
-let minted = 0;
-function toId(): string {
-  const time = Date.now().toString(16).padStart(12, "0");
-  return `${time.slice(0, 8)}-${time.slice(8)}-7000-8000-${(minted++).toString(16).padStart(12, "0")}`;
 }
 
 test("a hello heard before opens nothing: it doesn't fit the next challenge", async () => {

@@ -12,6 +12,8 @@ export type Occupant = {
   labels: Set<string>;
   feeder: Feeder;
   sendText(text: string): void;
+  /** Ends the connection: its device has too many newer ones. */
+  supersede(): void;
   /** Ends the connection of a device that no longer belongs. */
   expel(): void;
 };
@@ -29,10 +31,12 @@ export type Room = {
   size(): number;
 };
 
-export function createRoom(log: WorkspaceLog): Room {
+/** Of more than `connectionsPerDevice` the oldest goes: a device that comes back half-dead must not be locked out. */
+export function createRoom(log: WorkspaceLog, connectionsPerDevice: number): Room {
   const occupants = new Set<Occupant>();
   const byLabel = new Map<string, Set<Occupant>>();
   const byMember = new Map<string, Set<Occupant>>();
+  const byDevice = new Map<string, Set<Occupant>>();
 
   const receivers = ({ header }: Committed) => {
     const found = new Set(byLabel.get(header.to));
@@ -74,11 +78,18 @@ export function createRoom(log: WorkspaceLog): Room {
     enter(occupant) {
       occupants.add(occupant);
       add(byMember, occupant.member, occupant);
+      add(byDevice, occupant.dev, occupant);
+      const [oldest, ...newer] = byDevice.get(occupant.dev) ?? [];
+      if (oldest && newer.length >= connectionsPerDevice) {
+        remove(byDevice, oldest.dev, oldest);
+        oldest.supersede();
+      }
       for (const label of occupant.labels) add(byLabel, label, occupant);
     },
     leave(occupant) {
       occupants.delete(occupant);
       remove(byMember, occupant.member, occupant);
+      remove(byDevice, occupant.dev, occupant);
       for (const label of occupant.labels) remove(byLabel, label, occupant);
     },
     subscribe(occupant, labels) {

@@ -37,13 +37,28 @@ export type Outcome =
   | { type: "conflict"; cell: Cell; live: boolean }
   | { type: "dropped" };
 
-type Waiting = { log: WorkspaceLog; author: Author; record: SealedRecord; settle(outcome: Outcome): void };
+type Waiting = {
+  log: WorkspaceLog;
+  author: Author;
+  record: SealedRecord;
+  refusal: MeshError | null;
+  settle(outcome: Outcome): void;
+};
 
 export type Log = {
   /** The log of a workspace, until `release`; an unknown one is empty until its genesis is appended. */
   open(workspace: string): Promise<WorkspaceLog>;
-  /** `settle` is called once, after the commit and before anybody hears the news of it. */
-  append(log: WorkspaceLog, author: Author, record: SealedRecord, settle: (outcome: Outcome) => void): void;
+  /**
+   * `settle` is called once, after the commit and before anybody hears the news of it. With a `refusal` the record is
+   * refused so, but in its turn: what came before it isn't held back by it.
+   */
+  append(
+    log: WorkspaceLog,
+    author: Author,
+    record: SealedRecord,
+    settle: (outcome: Outcome) => void,
+    refusal?: MeshError | null,
+  ): void;
   /** Retention has taken appends away. */
   raiseFloor(workspace: string, floor: number): Promise<void>;
   /** Once for each `open`. A workspace that nobody founded is forgotten with its last holder. */
@@ -84,12 +99,13 @@ export function createLog(ports: BrokerPorts): Log {
         throw error;
       }
     },
-    append(log, author, record, settle) {
+    append(log, author, record, settle, refusal = null) {
       log.pending++;
       queue.push({
         log,
         author,
         record,
+        refusal,
         settle(outcome) {
           log.pending--;
           settle(outcome);
@@ -114,8 +130,10 @@ async function load(ports: BrokerPorts, id: string): Promise<WorkspaceLog> {
   const known = await ports.store.workspace(id);
   if (!known) return { id, logId: toBase64url(ports.random(16)), head: 0, floor: 0, chain: null, pending: 0 };
   let chain: ChainState | null = null;
+  // Its signatures were verified before it was committed, and after a restart everybody waits for this.
+  const curves = { ...ports.curves, verify: async () => true };
   for (const { seq, bytes } of await ports.store.chain(id)) {
-    chain = await admit(ports.curves, id, chain, decodeRecord(bytes), seq);
+    chain = await admit(curves, id, chain, decodeRecord(bytes), seq);
   }
   return { id, ...known, chain, pending: 0 };
 }
@@ -141,13 +159,15 @@ async function commitBatch(ports: BrokerPorts, batch: readonly Waiting[], at: nu
   const codes = new Set<string>();
   const outcomes: Outcome[] = [];
 
-  for (const [i, { log, author, record }] of batch.entries()) {
+  for (const [i, { log, author, record, refusal }] of batch.entries()) {
     const { header, bytes } = record;
     const identity = `${log.id}/${header.from}/${header.id}`;
     const known = places[i] ?? firstPlaces.get(identity);
     if (isHeldBack(author, record)) {
       outcomes.push({ type: "dropped" });
-    } else if (known && header.from === author.member) {
+    } else if (refusal) {
+      outcomes.push(settled(author, record, { type: "refused", error: refusal }));
+    } else if (known && (header.from === author.member || header.to === CHAIN)) {
       outcomes.push(settled(author, record, { type: "stored", place: known }));
     } else {
       try {
@@ -167,7 +187,7 @@ async function commitBatch(ports: BrokerPorts, batch: readonly Waiting[], at: nu
         outcomes.push(settled(author, record, { type: "stored", place }));
       } catch (error) {
         if (!(error instanceof MeshError)) throw error;
-        outcomes.push(settled(author, record, refusal(error, cells, cellName(log, record), at)));
+        outcomes.push(settled(author, record, outcomeOf(error, cells, cellName(log, record), at)));
       }
     }
   }
@@ -217,7 +237,7 @@ function cellValue({ header, bytes }: { header: Header; bytes: Uint8Array }, at:
   return { version, hash: recordHash(bytes), expiresAt: ttl === null ? null : at + ttl, tombstone };
 }
 
-function refusal(
+function outcomeOf(
   error: MeshError,
   cells: ReadonlyMap<string, Cell>,
   name: CellName | null,

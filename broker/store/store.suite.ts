@@ -100,6 +100,14 @@ export function storeSuite(
       await store.close();
     });
 
+    test("ends a label's history by size, but never before its first record", async () => {
+      const store = await open(newPlace());
+      await store.commit(founding(record(2), record(3), record(4, { bytes: new Uint8Array(500) })));
+      expect((await store.history("w", "*", 5, 10, 100)).map(({ seq }) => seq)).toEqual([4]);
+      expect((await store.history("w", "*", 4, 10, 4)).map(({ seq }) => seq)).toEqual([3, 2]);
+      await store.close();
+    });
+
     test("finds an invite's workspace by its code", async () => {
       const store = await open(newPlace());
       await store.commit({ ...founding(), invites: [{ code: "AbCdEf12", workspace: "w" }] });

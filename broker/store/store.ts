@@ -72,8 +72,14 @@ export type Store = {
   commit(commit: Commit): Promise<void>;
   /** In order of sequence. `through`: nothing selected at or below it is missing. */
   select(workspace: string, selection: Selection): Promise<{ records: LogRecord[]; through: number }>;
-  /** A label's records below `before`, newest first. */
-  history(workspace: string, label: string, before: number, limit: number): Promise<LogRecord[]>;
+  /** A label's records below `before`, newest first. Ends once `maxBytes` is reached, but never before its first record. */
+  history(
+    workspace: string,
+    label: string,
+    before: number,
+    limit: number,
+    maxBytes?: number,
+  ): Promise<LogRecord[]>;
   inviteWorkspace(code: string): Promise<string | null>;
   /** Takes a bounded bite: asked again while it says `more`. `floors`: those that rose, by workspace. */
   retain(retention: Retention): Promise<{ floors: ReadonlyMap<string, number>; more: boolean }>;
