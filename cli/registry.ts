@@ -4,6 +4,7 @@ import type { Verb } from "./verb.ts";
 import { auditVerbs } from "./verbs/audit.ts";
 import { daemonVerbs } from "./verbs/daemon.ts";
 import { demo } from "./verbs/demo.ts";
+import { groupVerbs } from "./verbs/group.ts";
 import { helpPage } from "./verbs/help.ts";
 import { inviteVerbs } from "./verbs/invite.ts";
 import { logs } from "./verbs/logs.ts";
@@ -71,6 +72,7 @@ export const verbs: readonly Verb[] = [
   ...messageVerbs,
   ...topicVerbs,
   ...sessionVerbs,
+  ...groupVerbs,
   ...auditVerbs,
   ...meVerbs,
   elsewhere("broker", "daemon", "run a broker for a team (claudemesh broker --help)", [

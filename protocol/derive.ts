@@ -42,7 +42,7 @@ export function cellKey(key: Uint8Array, label: string, cellName: string): strin
 }
 
 /** The opaque id under which the broker knows, say, a topic. */
-export function labelId(key: Uint8Array, kind: "topic", labelName: string): string {
+export function labelId(key: Uint8Array, kind: "topic" | "group", labelName: string): string {
   return toBase64url(hmacSha256(key, utf8(`${kind}:${labelName}`)).subarray(0, 16));
 }
 

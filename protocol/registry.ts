@@ -2,6 +2,7 @@
 import type { z } from "zod";
 import * as audit from "./features/audit.ts";
 import * as daemon from "./features/daemon.ts";
+import * as group from "./features/group.ts";
 import * as member from "./features/member.ts";
 import * as message from "./features/message.ts";
 import * as receipt from "./features/receipt.ts";
@@ -11,6 +12,7 @@ import * as workspace from "./features/workspace.ts";
 /** Kind → schema of what a record may carry. Later versions add kinds; an unknown one is kept and tried again. */
 export const events = {
   ...daemon.events,
+  ...group.events,
   ...member.events,
   ...message.events,
   ...receipt.events,
@@ -24,6 +26,7 @@ export const methods = {
   audit: audit.auditMethods,
   daemon: daemon.daemonMethods,
   feed: daemon.feedMethods,
+  group: group.groupMethods,
   invite: workspace.inviteMethods,
   message: message.messageMethods,
   peer: member.peerMethods,

@@ -2,8 +2,9 @@
 import { MeshError } from "#protocol/errors.ts";
 import { EVERYONE } from "#protocol/ids.ts";
 import { didYouMean } from "#protocol/nearest.ts";
+import { groupNames } from "./features/group.ts";
 import { forwardedName, sessionById, sessionNames } from "./features/session.ts";
-import { memberNames, topicLabel, topicNames } from "./names.ts";
+import { memberNames, topicLabel, topicNames, waitingForKey } from "./names.ts";
 import { type Opened, PERSONAL, type Peer } from "./peer.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -14,12 +15,14 @@ export type Address = {
   /** One session's name, or `*` for all of the member's. */
   toSession: string | null;
   topic: string | null;
+  group: string | null;
 };
 
 /** @throws MeshError unknown_address, unknown_topic, with the nearest names */
 export function resolveAddress(peer: Peer, workspace: Workspace, text: string): Address {
-  if (text === EVERYONE) return { label: EVERYONE, to: EVERYONE, toSession: null, topic: null };
+  if (text === EVERYONE) return { label: EVERYONE, to: EVERYONE, toSession: null, topic: null, group: null };
   if (text.startsWith("#")) return topicAddress(workspace, text.slice(1));
+  if (text.startsWith("@")) return groupAddress(workspace, text.slice(1));
   const [who = "", ...rest] = text.split("/");
   const session = rest.join("/");
   const names = memberNames(workspace);
@@ -29,8 +32,8 @@ export function resolveAddress(peer: Peer, workspace: Workspace, text: string): 
     throw unknown(`Nobody here is called "${who}".`, didYouMean(who, known, "See `claudemesh peers`."));
   }
   const name = who === "me" ? "me" : (names.get(member) ?? who);
-  if (session === "") return { label: member, to: name, toSession: null, topic: null };
-  if (session === "*") return { label: member, to: `${name}/*`, toSession: "*", topic: null };
+  if (session === "") return { label: member, to: name, toSession: null, topic: null, group: null };
+  if (session === "*") return { label: member, to: `${name}/*`, toSession: "*", topic: null, group: null };
   const known = namesOf(peer, workspace, member);
   if (!known.has(session)) {
     const nearest = [...known].map((one) => `${name}/${one}`);
@@ -40,7 +43,7 @@ export function resolveAddress(peer: Peer, workspace: Workspace, text: string): 
     );
   }
   const current = forwardedName(workspace, member, session);
-  return { label: member, to: `${name}/${current}`, toSession: current, topic: null };
+  return { label: member, to: `${name}/${current}`, toSession: current, topic: null, group: null };
 }
 
 /** Every workspace that is read and knows the address, the one in use first. @throws what the first says where none does */
@@ -67,18 +70,35 @@ export function resolveIn(
 /** By the client's own session id, ours or a colleague's. @throws MeshError unknown_address */
 export function resolveSession(peer: Peer, workspace: Workspace, id: string): Address {
   const own = peer.sessions().find((session) => session.id === id);
-  if (own) return { label: workspace.me, to: `me/${own.name}`, toSession: own.name, topic: null };
+  if (own)
+    return { label: workspace.me, to: `me/${own.name}`, toSession: own.name, topic: null, group: null };
   const found = sessionById(workspace, id);
   if (found) {
     const { member, name } = found;
     const to = `${memberNames(workspace).get(member)}/${name}`;
-    return { label: member, to, toSession: name, topic: null };
+    return { label: member, to, toSession: name, topic: null, group: null };
   }
   throw unknown(`No session here has the id ${id}.`, "See `claudemesh peers --json`.");
 }
 
+/** Those who follow the group's label; whoever writes needn't. */
+function groupAddress(workspace: Workspace, name: string): Address {
+  const known = groupNames(workspace);
+  if (!known.includes(name)) {
+    const nearest = didYouMean(
+      `@${name}`,
+      known.map((one) => `@${one}`),
+      "See `claudemesh group list`.",
+    );
+    throw unknown(`Nobody is in a group @${name}.`, nearest);
+  }
+  const label = workspace.keyring.labelId("group", name);
+  if (!label) throw waitingForKey();
+  return { label, to: `@${name}`, toSession: null, topic: null, group: name };
+}
+
 function topicAddress(workspace: Workspace, name: string): Address {
-  return { label: topicLabel(workspace, name), to: `#${name}`, toSession: null, topic: name };
+  return { label: topicLabel(workspace, name), to: `#${name}`, toSession: null, topic: name, group: null };
 }
 
 function findMember(workspace: Workspace, names: ReadonlyMap<string, string>, who: string): string | null {

@@ -14,6 +14,8 @@ type Standing = { version: number; hash: string; live: boolean };
 export type Cells = {
   /** The put's part of a header. @throws MeshError waiting_for_key */
   putOf(label: string, order: PutOrder): Put;
+  /** How an own put stands until the broker has placed it; null for one that others can be before, or without a key. */
+  provisional(label: string, order: PutOrder): Put | null;
   /** It was sealed, and goes out. */
   sealed(label: string, put: Put, hash: string): void;
   /** The broker says what the cell holds; null: nothing at all. */
@@ -26,6 +28,8 @@ export function createCells(replica: Replica, keyring: Keyring, me: string, cloc
   const newer = new Map<string, Standing>();
   const nameOf = (label: string, key: string, own: boolean) => `${label}/${key}/${own ? me : ""}`;
 
+  const hasKey = (label: string) => keyring.cellKey(label, "") !== null;
+
   const standingOf = (label: string, key: string, own: boolean): Standing | null => {
     const known = newer.get(nameOf(label, key, own)) ?? null;
     const stored = storedCell(replica.db, label, key, own ? me : "");
@@ -34,20 +38,23 @@ export function createCells(replica: Replica, keyring: Keyring, me: string, cloc
     return { version, hash, live: !tombstone && (expiresAt === null || expiresAt > clock.now()) };
   };
 
+  const putOf: Cells["putOf"] = (label, { cell, own, ttlMs, tombstone, expect }) => {
+    const key = "key" in cell ? cell.key : keyring.cellKey(label, cell.name);
+    if (!key) {
+      throw new MeshError(
+        "waiting_for_key",
+        "No member has handed over the workspace's key yet.",
+        "It comes as soon as one is online.",
+      );
+    }
+    const standing = standingOf(label, key, own);
+    const version = (standing?.version ?? 0) + 1;
+    return { key, version, expect: expected(expect, standing), own, ttl: ttlMs, tombstone };
+  };
+
   return {
-    putOf(label, { cell, own, ttlMs, tombstone, expect }) {
-      const key = "key" in cell ? cell.key : keyring.cellKey(label, cell.name);
-      if (!key) {
-        throw new MeshError(
-          "waiting_for_key",
-          "No member has handed over the workspace's key yet.",
-          "It comes as soon as one is online.",
-        );
-      }
-      const standing = standingOf(label, key, own);
-      const version = (standing?.version ?? 0) + 1;
-      return { key, version, expect: expected(expect, standing), own, ttl: ttlMs, tombstone };
-    },
+    putOf,
+    provisional: (label, order) => (order.own && hasKey(label) ? putOf(label, order) : null),
     sealed(label, { key, own, version, tombstone }, hash) {
       newer.set(nameOf(label, key, own), { version, hash, live: !tombstone });
     },

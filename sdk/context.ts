@@ -9,7 +9,7 @@ import type { SealedRecord } from "#protocol/record.ts";
 import type { MeshEvent } from "#protocol/registry.ts";
 import type { Told } from "#protocol/signal.ts";
 import { type Account, type SealingPair, sealingPair } from "./account.ts";
-import { outdone } from "./cells.ts";
+import { type Cells, createCells, outdone } from "./cells.ts";
 import { type Chain, type ChainView, loadChain } from "./chain.ts";
 import { type Condition, createCondition } from "./condition.ts";
 import type { Applied, Feature, Index } from "./feature.ts";
@@ -46,6 +46,7 @@ export type Context = {
   readonly replica: Replica;
   readonly keyring: Keyring;
   readonly sealer: Sealer;
+  readonly cells: Cells;
   readonly sealing: SealingPair;
   readonly features: readonly Feature[];
   readonly changed: Condition;
@@ -100,6 +101,7 @@ export async function createContext(
     replica,
     keyring,
     sealer,
+    cells: createCells(replica, keyring, account.user, ports.clock),
     sealing,
     features,
     changed,

@@ -56,8 +56,9 @@ export function createIncoming(context: Context, owner: IncomingOwner): Incoming
     if (keeping === "known" || keeping === "outdated" || !event) return null;
     const applied = appliedFrom(record, { seq, at });
     applyEvent(features, { db: replica.db, me, chain }, event, applied);
-    // A put of one's own enters with its echo: until then somebody else may have won.
-    return { event, record: applied, isNew: keeping === "new" && (!isEcho || applied.put !== null), isEcho };
+    // A put to a shared cell enters with its echo: until then somebody else may have won.
+    const isShown = isEcho && applied.put?.own !== false;
+    return { event, record: applied, isNew: keeping === "new" && !isShown, isEcho };
   };
 
   const write = (batch: Batch) => {

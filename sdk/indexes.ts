@@ -1,10 +1,10 @@
 /** The features' tables: made, moved by each record, rebuilt from the records when a feature's tables change. */
 import { toBase64url, utf8 } from "#protocol/bytes.ts";
 import { sha256 } from "#protocol/hash.ts";
-import { decodeRecord, type SealedRecord } from "#protocol/record.ts";
+import { decodeRecord, type Put, type SealedRecord } from "#protocol/record.ts";
 import type { MeshEvent } from "#protocol/registry.ts";
 import { type Applied, applyEvent, type Feature, type Index, tableNames } from "./feature.ts";
-import type { Replica, StoredRecord } from "./replica.ts";
+import type { PutOrder, Replica, StoredRecord } from "./replica.ts";
 
 export type Opener = (
   record: SealedRecord,
@@ -46,11 +46,13 @@ export async function rebuildIndexes(
   index: Index,
   me: Pick<Applied, "from" | "dev">,
   open: Opener,
+  provisional: (label: string, order: PutOrder) => Put | null,
 ) {
   await walk(replica, "applied", features, index, open);
   replica.db.transaction(() => {
-    for (const { id, label, event, put } of replica.outbox(0, Number.MAX_SAFE_INTEGER)) {
-      if (!put) applyEvent(features, index, event, { ...me, id, label, seq: null, at: null, put: null });
+    for (const { id, label, event, put: order } of replica.outbox(0, Number.MAX_SAFE_INTEGER)) {
+      const put = order && provisional(label, order);
+      if (put || !order) applyEvent(features, index, event, { ...me, id, label, seq: null, at: null, put });
     }
     replica.setMeta("indexes-pending", "");
   });

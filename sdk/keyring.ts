@@ -26,7 +26,7 @@ export type Keyring = {
   /** Content key with another member. */
   pair(member: Pick<Member, "sealing">): Promise<Uint8Array>;
   /** The opaque id of a named label; null before the first key. */
-  labelId(kind: "topic", name: string): string | null;
+  labelId(kind: "topic" | "group", name: string): string | null;
   /** The opaque key of a named cell; null before the first key. */
   cellKey(label: string, name: string): string | null;
   /** The entry that begins a new epoch, sealed to every full member; its key is remembered when it comes back. */

@@ -2,6 +2,7 @@
 import { MeshError } from "#protocol/errors.ts";
 import { shortId } from "#protocol/ids.ts";
 import { didYouMean } from "#protocol/nearest.ts";
+import { groupNames } from "./features/group.ts";
 import type { Workspace } from "./workspace.ts";
 
 /**
@@ -11,7 +12,7 @@ import type { Workspace } from "./workspace.ts";
 export function memberNames(workspace: Workspace): Map<string, string> {
   const chosen = new Map(
     workspace.replica.db
-      .sql("SELECT member, name FROM member_names ORDER BY coalesce(seq, 9e15)")
+      .sql("SELECT member, name FROM member_names")
       .all()
       .map((row) => [String(row.member), String(row.name)]),
   );
@@ -48,7 +49,10 @@ export function topicNames(workspace: Workspace): string[] {
 
 /** Label → how people write it. */
 export function labelNames(workspace: Workspace): Map<string, string> {
-  const rooms = topicNames(workspace).map((name) => [workspace.keyring.labelId("topic", name), `#${name}`]);
+  const rooms = [
+    ...topicNames(workspace).map((name) => [workspace.keyring.labelId("topic", name), `#${name}`]),
+    ...groupNames(workspace).map((name) => [workspace.keyring.labelId("group", name), `@${name}`]),
+  ];
   return new Map([
     ...memberNames(workspace),
     ...rooms.flatMap(([label, name]) => (label && name ? [[label, name] as const] : [])),

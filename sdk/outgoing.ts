@@ -4,7 +4,7 @@ import { ERRORS, fromErrorShape, MeshError } from "#protocol/errors.ts";
 import type { ErrorFrame } from "#protocol/frames.ts";
 import { decodeRecord, recordHash } from "#protocol/record.ts";
 import type { MeshEvent } from "#protocol/registry.ts";
-import { createCells, outdone } from "./cells.ts";
+import { outdone } from "./cells.ts";
 import type { Context } from "./context.ts";
 import { applyEvent } from "./feature.ts";
 import type { Membership } from "./membership.ts";
@@ -17,7 +17,10 @@ const RETRY_MS = 1000;
 export type Outgoing = {
   /** Into the outbox and the own indexes, in one commit; `also` joins that commit. The same id again changes nothing. */
   say(label: string, event: MeshEvent, id?: string, also?: () => void): string;
-  /** Into the outbox: a value for a cell of the label. It enters the indexes once the broker has placed it. */
+  /**
+   * Into the outbox: a value for a cell of the label. An own one enters the indexes at once, nobody else can be first;
+   * another once the broker has placed it.
+   */
   put(label: string, order: PutOrder, event: MeshEvent, id?: string): string;
   /** The put `id` came too late: the broker shows what its cell holds. */
   outdone(conflict: { id: string; live: boolean; record: Uint8Array }): void;
@@ -37,8 +40,7 @@ export type OutgoingOwner = {
 };
 
 export function createOutgoing(context: Context, owner: OutgoingOwner): Outgoing {
-  const { ports, workspace, account, me, replica, keyring, sealer, features } = context;
-  const cells = createCells(replica, keyring, me, ports.clock);
+  const { ports, workspace, account, me, replica, keyring, sealer, cells, features } = context;
   /** Epochs of what is under way, so that a refusal tells which epoch is over. */
   const sealedUnder = new Map<string, number>();
   let endedEpoch = -1;
@@ -148,9 +150,16 @@ export function createOutgoing(context: Context, owner: OutgoingOwner): Outgoing
     },
     put(label, order, event, id = context.newId()) {
       if (isKnown(id)) return id;
-      replica.enqueue(id, label, event, order, Math.floor(ports.clock.now()));
+      const at = Math.floor(ports.clock.now());
+      const put = cells.provisional(label, order);
+      const record = { id, from: me, dev: account.device.id, label, seq: null, at: null, put };
+      replica.db.transaction(() => {
+        replica.enqueue(id, label, event, order, at);
+        if (put) applyEvent(features, context.index(), event, record);
+      });
       outbox.pump();
       owner.wake();
+      if (put) context.tell({ type: "applied", event, record, isNew: true, isEcho: false });
       return id;
     },
     outdone({ id, live, record: bytes }) {

@@ -221,7 +221,7 @@ export async function createPeer(
       const slug = newSlug(name);
       const id = await foundWorkspace(ports, account);
       const opened = await open(insert(id, slug, broker, null));
-      opened.workspace.say(EVERYONE, { kind: "workspace.profile", name: slug });
+      opened.workspace.putOwn(EVERYONE, "workspace", { kind: "workspace.profile", name: slug });
       begin(opened);
       return opened;
     },

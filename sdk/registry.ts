@@ -1,6 +1,7 @@
 /** Every feature of a peer, one line each: its index, what it does by itself, what it answers. */
 import type { Handlers } from "#protocol/registry.ts";
 import { auditHandlers } from "./features/audit.ts";
+import { group, groupHandlers } from "./features/group.ts";
 import { introduceMyself, member, peerHandlers } from "./features/member.ts";
 import { message, messageHandlers } from "./features/message.ts";
 import { createReceiptSender, receipt } from "./features/receipt.ts";
@@ -11,19 +12,20 @@ import { inviteHandlers, learnName, workspace, workspaceHandlers } from "./featu
 import type { Abilities, Caller, Peer } from "./peer.ts";
 
 export const abilities: Abilities = {
-  features: [workspace, member, session, message, receipt, topic],
+  features: [workspace, member, session, group, message, receipt, topic],
   reactions: [learnName, introduceMyself, claimNames, giveToSession, bounceUnknown, createReceiptSender],
 };
 
 /** What a peer answers anywhere; a daemon adds what only a daemon does. */
 export type PeerHandlers = Pick<
   Handlers<Caller>,
-  "audit" | "invite" | "message" | "peer" | "topic" | "workspace"
+  "audit" | "group" | "invite" | "message" | "peer" | "topic" | "workspace"
 >;
 
 export function peerHandlersOf(peer: Peer, defaultBroker: () => string | null): PeerHandlers {
   return {
     audit: auditHandlers(peer),
+    group: groupHandlers(peer),
     invite: inviteHandlers(peer),
     message: messageHandlers(peer),
     peer: peerHandlers(peer),

@@ -100,7 +100,7 @@ export function createResume(context: Context, offered: () => void): Resume {
       });
       unconfirmed = null;
       const who = { from: me, dev: account.device.id };
-      await rebuildIndexes(replica, features, context.index(), who, context.open);
+      await rebuildIndexes(replica, features, context.index(), who, context.open, context.cells.provisional);
       if (wasDisplaced) {
         await offerAgain();
         replica.setMeta("displaced", "");

@@ -43,6 +43,7 @@ export async function openWorkspace(
       context.index(),
       { from: me, dev: account.device.id },
       context.open,
+      context.cells.provisional,
     );
   }
 
@@ -189,6 +190,11 @@ export async function openWorkspace(
     isClosed: () => context.closed,
     say: outgoing.say,
     put: outgoing.put,
+    /** A value of my own, under a name of its own. */
+    putOwn(label: string, name: string, event: MeshEvent, tombstone = false): void {
+      const order = { cell: { name }, own: true, ttlMs: null, tombstone, expect: "any" } as const;
+      outgoing.put(label, order, event);
+    },
     /** Puts, and waits until it has its place. @throws MeshError conflict, timeout: then it stays in the outbox */
     async putAndWait(label: string, order: PutOrder, event: MeshEvent, ms: number): Promise<void> {
       await context.settled(outgoing.put(label, order, event), ms);

@@ -16,6 +16,7 @@ export const sessionFace = z.object({
 });
 
 export const events = {
+  /** A put of the member's own. */
   "member.profile": z.object({ kind: z.literal("member.profile"), name }),
   /**
    * A put of the sender's own, a cell for each name: this device holds the address. It outlives the session, so that a

@@ -30,6 +30,8 @@ export const events = {
     session: z.string().optional(),
     /** Name of the topic, in a topic's label. */
     topic: z.string().optional(),
+    /** Name of the group, in a group's label. */
+    group: z.string().optional(),
     replyTo: recordId.optional(),
     /** The message that began the conversation, where it isn't this one. */
     thread: recordId.optional(),

@@ -1,13 +1,15 @@
 /** Topics: named rooms of a workspace. Everyone can list and join them; the broker sees an opaque label. */
 import { z } from "zod";
 import { done, isoTime, limit, methods, workspace } from "../method.ts";
-import { id, name } from "../schema.ts";
+import { id, name, recordId } from "../schema.ts";
 import { message, sendOptions, sent } from "./message.ts";
 
 export const events = {
+  /** Puts of the sender's own. To have made a topic, and to follow it: a tombstone no longer does. */
   "topic.create": z.object({ kind: z.literal("topic.create"), name }),
-  "topic.join": z.object({ kind: z.literal("topic.join"), name }),
-  "topic.leave": z.object({ kind: z.literal("topic.leave"), name }),
+  "topic.membership": z.object({ kind: z.literal("topic.membership"), name }),
+  /** On the topic's label: the newest message that the member has read there. */
+  "topic.read": z.object({ kind: z.literal("topic.read"), upTo: recordId }),
 };
 
 /** As typed: with or without the #. */
@@ -41,7 +43,16 @@ export const topicMethods = methods({
     scope: "read",
     params: one,
     result: z.object({
-      members: z.array(z.object({ member: id, name: z.string(), you: z.boolean(), online: z.boolean() })),
+      members: z.array(
+        z.object({
+          member: id,
+          name: z.string(),
+          you: z.boolean(),
+          online: z.boolean(),
+          /** The newest message that the member has marked as read there, as far as it was told. */
+          readUpTo: recordId.nullable(),
+        }),
+      ),
     }),
   },
   send: { scope: "write", params: z.strictObject({ ...sendOptions, topic: topicName }), result: sent },

@@ -4,6 +4,7 @@ import { isoTime, methods, workspace } from "../method.ts";
 import { id, inviteCode, name, role } from "../schema.ts";
 
 export const events = {
+  /** A put of the owner's or an admin's own. */
   "workspace.profile": z.object({ kind: z.literal("workspace.profile"), name }),
 };
 

@@ -18,14 +18,16 @@ import { liveSessions } from "./session.ts";
 export const member: Feature = {
   name: "member",
   tables: `
-    CREATE TABLE member_names (id TEXT PRIMARY KEY, member TEXT NOT NULL, name TEXT NOT NULL, seq INTEGER) STRICT;
-    CREATE INDEX member_names_by_member ON member_names (member);
+    CREATE TABLE member_names (member TEXT PRIMARY KEY, name TEXT NOT NULL, version INTEGER NOT NULL) STRICT;
   `,
   apply: {
-    "member.profile"({ db }, { name }, { id, from, seq }) {
+    "member.profile"({ db }, { name }, { from, put }) {
+      if (!put?.own) return;
       db.sql(
-        "INSERT INTO member_names (id, member, name, seq) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq",
-      ).run(id, from, name, seq);
+        `INSERT INTO member_names (member, name, version) VALUES (?, ?, ?)
+         ON CONFLICT DO UPDATE SET name = excluded.name, version = excluded.version
+         WHERE excluded.version >= version`,
+      ).run(from, name, put.version);
     },
   },
 };
@@ -37,11 +39,9 @@ export function introduceMyself(peer: Peer) {
     const chain = workspace.chain();
     const epoch = chain && currentEpoch(chain);
     if (!epoch || !activeMember(chain, workspace.me) || !workspace.keyring.workspaceKey(epoch.number)) return;
-    const told = workspace.replica.db
-      .sql("SELECT name FROM member_names WHERE member = ? ORDER BY coalesce(seq, 9e15) DESC LIMIT 1")
-      .get(workspace.me);
+    const told = workspace.replica.db.sql("SELECT name FROM member_names WHERE member = ?").get(workspace.me);
     const { name } = peer.account;
-    if (told?.name !== name) workspace.say(EVERYONE, { kind: "member.profile", name });
+    if (told?.name !== name) workspace.putOwn(EVERYONE, "profile", { kind: "member.profile", name });
   };
 }
 

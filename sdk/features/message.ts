@@ -32,7 +32,8 @@ export const message: Feature = {
   apply: {
     message({ db, me }, event, { id, from, label, seq, at }) {
       const mentioned = from !== me && event.mentions.includes(me);
-      const incoming = label === me || (from !== me && label === EVERYONE) || mentioned;
+      const incoming =
+        label === me || (from !== me && (label === EVERYONE || event.group !== undefined)) || mentioned;
       const added = db
         .sql(
           `INSERT INTO messages (sender, id, seq, at, label, to_text, to_session, session, topic, text, reply_to,
@@ -209,7 +210,7 @@ export async function sendMessage(
   const { workspace, slug } = opened;
   const { text, wait, waitMs = 10_000, priority = "next" } = options;
   requireText(text);
-  if (wait && wait !== "stored" && (address.topic !== null || address.label === EVERYONE)) {
+  if (wait && wait !== "stored" && !workspace.chain()?.members.has(address.label)) {
     throw new MeshError(
       "usage",
       `Only a message to one member can be waited for until ${wait}.`,
@@ -224,6 +225,7 @@ export async function sendMessage(
     ...(address.toSession !== null ? { toSession: address.toSession } : {}),
     ...(session ? { session: session.name } : {}),
     ...(address.topic !== null ? { topic: address.topic } : {}),
+    ...(address.group !== null ? { group: address.group } : {}),
     ...(replyTo ? { replyTo, thread: threadOf(workspace, replyTo) } : {}),
     mentions: mentionsIn(workspace, text),
     priority,

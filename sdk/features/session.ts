@@ -27,7 +27,7 @@ export const session: Feature = {
       db.sql(
         `INSERT INTO session_claims (member, name, version, key, dev, session, forwards) VALUES (?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT DO UPDATE SET version = excluded.version, key = excluded.key, dev = excluded.dev,
-           session = excluded.session, forwards = excluded.forwards WHERE excluded.version > version`,
+           session = excluded.session, forwards = excluded.forwards WHERE excluded.version >= version`,
       ).run(from, name, put.version, put.key, dev, JSON.stringify(face), forwards);
     },
   },
@@ -55,8 +55,7 @@ export function claimNames(peer: Peer) {
       const place = `${workspace.id}/${name}`;
       if (claimed.get(place) === wanted || claimOf(workspace, workspace.me, name)?.text === wanted) continue;
       claimed.set(place, wanted);
-      const cell = { name: claimCell(name) };
-      workspace.put(EVERYONE, { cell, own: true, ttlMs: null, tombstone: false, expect: "any" }, event);
+      workspace.putOwn(EVERYONE, claimCell(name), event);
     }
   };
 }

@@ -8,6 +8,7 @@ import type { Handlers } from "#protocol/registry.ts";
 import type { Feature } from "../feature.ts";
 import { memberNames, topicLabel, topicNames, waitingForKey } from "../names.ts";
 import type { Caller, Opened, Peer } from "../peer.ts";
+import { createReadMarkers } from "../read-markers.ts";
 import type { Workspace } from "../workspace.ts";
 import { markAsRead, messageById, sendMessage, toMessage } from "./message.ts";
 
@@ -15,30 +16,44 @@ export const topic: Feature = {
   name: "topic",
   tables: `
     CREATE TABLE topics (
-      name TEXT NOT NULL, id TEXT NOT NULL, creator TEXT NOT NULL, seq INTEGER, PRIMARY KEY (name, id)
+      name TEXT NOT NULL, creator TEXT NOT NULL, seq INTEGER, PRIMARY KEY (name, creator)
     ) STRICT;
-    CREATE TABLE topic_members (id TEXT PRIMARY KEY, name TEXT NOT NULL, member TEXT NOT NULL, joined INTEGER NOT NULL, seq INTEGER) STRICT;
+    CREATE TABLE topic_members (
+      name TEXT NOT NULL, member TEXT NOT NULL, version INTEGER NOT NULL, gone INTEGER NOT NULL,
+      PRIMARY KEY (name, member)
+    ) STRICT;
+    CREATE TABLE topic_reads (
+      label TEXT NOT NULL, member TEXT NOT NULL, version INTEGER NOT NULL, up_to TEXT NOT NULL,
+      PRIMARY KEY (label, member)
+    ) STRICT;
   `,
   apply: {
-    "topic.create"({ db }, { name }, { id, from, seq }) {
+    "topic.create"({ db }, { name }, { from, seq, put }) {
+      if (!put?.own) return;
       db.sql(
-        "INSERT INTO topics (name, id, creator, seq) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq",
-      ).run(name, id, from, seq);
+        "INSERT INTO topics (name, creator, seq) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq",
+      ).run(name, from, seq);
     },
-    "topic.join"({ db }, { name }, { id, from, seq }) {
-      db.sql(MEMBERSHIP).run(id, name, from, 1, seq);
+    "topic.membership"({ db }, { name }, { from, put }) {
+      if (!put?.own) return;
+      db.sql(
+        `INSERT INTO topic_members (name, member, version, gone) VALUES (?, ?, ?, ?)
+         ON CONFLICT DO UPDATE SET version = excluded.version, gone = excluded.gone WHERE excluded.version >= version`,
+      ).run(name, from, put.version, Number(put.tombstone));
     },
-    "topic.leave"({ db }, { name }, { id, from, seq }) {
-      db.sql(MEMBERSHIP).run(id, name, from, 0, seq);
+    "topic.read"({ db }, { upTo }, { from, label, put }) {
+      if (!put?.own) return;
+      db.sql(
+        `INSERT INTO topic_reads (label, member, version, up_to) VALUES (?, ?, ?, ?)
+         ON CONFLICT DO UPDATE SET version = excluded.version, up_to = excluded.up_to WHERE excluded.version >= version`,
+      ).run(label, from, put.version, upTo);
     },
   },
 };
 
-const MEMBERSHIP = `
-  INSERT INTO topic_members (id, name, member, joined, seq) VALUES (?, ?, ?, ?, ?)
-  ON CONFLICT DO UPDATE SET seq = excluded.seq`;
-
 export function topicHandlers(peer: Peer): Handlers<Caller>["topic"] {
+  const markers = createReadMarkers(peer.ports.timers);
+
   /** The workspace where the topic is, and its name without the #. */
   const find = (selector: string | undefined, text: string) => {
     const name = bareName(text);
@@ -49,7 +64,7 @@ export function topicHandlers(peer: Peer): Handlers<Caller>["topic"] {
   const join = async ({ workspace }: Opened, name: string, label: string) => {
     if (isJoined(workspace, label)) return;
     await workspace.follow(label, name);
-    workspace.say(label, { kind: "topic.join", name });
+    sayMembership(workspace, name, true);
   };
 
   return {
@@ -73,7 +88,7 @@ export function topicHandlers(peer: Peer): Handlers<Caller>["topic"] {
           `Join it: claudemesh topic join ${name}`,
         );
       }
-      workspace.say(EVERYONE, { kind: "topic.create", name });
+      workspace.putOwn(EVERYONE, `topic:${name}`, { kind: "topic.create", name });
       await join(opened, name, label);
       return describe(opened, name);
     },
@@ -90,7 +105,7 @@ export function topicHandlers(peer: Peer): Handlers<Caller>["topic"] {
     async leave({ workspace: selector, topic: text }) {
       const { opened, workspace, name, label } = find(selector, text);
       if (isJoined(workspace, label)) {
-        workspace.say(label, { kind: "topic.leave", name });
+        sayMembership(workspace, name, false);
         workspace.unfollow(label);
       }
       return describe(opened, name);
@@ -100,11 +115,9 @@ export function topicHandlers(peer: Peer): Handlers<Caller>["topic"] {
       workspace.replica.setMeta(mutedKey(label), muted ? "1" : "");
       return describe(opened, name);
     },
-    async members({ workspace: selector, topic: text }) {
+    members({ workspace: selector, topic: text }) {
       const { workspace, name, label } = find(selector, text);
-      // Who joined long ago said so long ago: the whole history is wanted.
-      await workspace.history.fill(label, name, Number.MAX_SAFE_INTEGER);
-      return { members: followersOf(workspace, name) };
+      return { members: followersOf(workspace, name, label) };
     },
     async send({ workspace: selector, topic: text, ...options }, caller) {
       const { opened, name, label } = find(selector, text);
@@ -113,7 +126,7 @@ export function topicHandlers(peer: Peer): Handlers<Caller>["topic"] {
       return sendMessage(
         peer,
         opened,
-        { label, to: `#${name}`, toSession: null, topic: name },
+        { label, to: `#${name}`, toSession: null, topic: name, group: null },
         options,
         caller,
       );
@@ -129,7 +142,10 @@ export function topicHandlers(peer: Peer): Handlers<Caller>["topic"] {
         .all(name, label, limit)
         .map((row) => toMessage(opened, row))
         .reverse();
-      if (markRead) markAsRead(peer, messages);
+      if (markRead) {
+        markAsRead(peer, messages);
+        markers.read(workspace, label, messages.at(-1)?.id);
+      }
       return { messages };
     },
     async tail({ workspace: selector, topic: text }, caller, emit) {
@@ -179,21 +195,31 @@ function describe({ slug, workspace }: Opened, name: string): Topic {
   };
 }
 
-/** By what each member said last about following it; who isn't a member any more doesn't. */
-function followersOf(workspace: Workspace, name: string) {
+/** In chain order; who isn't a member any more doesn't follow it. */
+function followersOf(workspace: Workspace, name: string, label: string) {
   const names = memberNames(workspace);
   const present = new Set(workspace.presence.present().map(({ member }) => member));
   const rows = workspace.replica.db
-    .sql("SELECT member, joined FROM topic_members WHERE name = ? ORDER BY coalesce(seq, 9e15), id")
-    .all(name);
-  const last = new Map(rows.map((row) => [String(row.member), row.joined === 1]));
+    .sql(
+      `SELECT m.member, r.up_to FROM topic_members m
+       LEFT JOIN topic_reads r ON r.member = m.member AND r.label = ? WHERE m.name = ? AND m.gone = 0`,
+    )
+    .all(label, name);
   const chain = workspace.chain();
-  return [...last]
-    .filter(([member, joined]) => joined && chain && activeMember(chain, member))
-    .map(([member]) => {
+  const order = [...names.keys()];
+  return rows
+    .map((row) => ({ member: String(row.member), readUpTo: row.up_to ? String(row.up_to) : null }))
+    .filter(({ member }) => chain && activeMember(chain, member))
+    .toSorted((a, b) => order.indexOf(a.member) - order.indexOf(b.member))
+    .map(({ member, readUpTo }) => {
       const you = member === workspace.me;
-      return { member, name: names.get(member) ?? member, you, online: you || present.has(member) };
+      const online = you || present.has(member);
+      return { member, name: names.get(member) ?? member, you, online, readUpTo };
     });
+}
+
+function sayMembership(workspace: Workspace, name: string, joined: boolean): void {
+  workspace.putOwn(EVERYONE, `in:${name}`, { kind: "topic.membership", name }, !joined);
 }
 
 function mutedKey(label: string): string {

@@ -24,15 +24,20 @@ const KEY_WAIT_MS = 3000;
 
 export const workspace: Feature = {
   name: "workspace",
-  tables:
-    "CREATE TABLE workspace_names (id TEXT PRIMARY KEY, sender TEXT NOT NULL, name TEXT NOT NULL, seq INTEGER) STRICT;",
+  tables: `
+    CREATE TABLE workspace_names (
+      sender TEXT PRIMARY KEY, name TEXT NOT NULL, version INTEGER NOT NULL, seq INTEGER
+    ) STRICT;
+  `,
   apply: {
-    "workspace.profile"({ db, chain }, { name }, { id, from, seq }) {
+    "workspace.profile"({ db, chain }, { name }, { from, seq, put }) {
       const role = chain.members.get(from)?.role;
-      if (!role || !mayInvite(role)) return;
+      if (!put?.own || !role || !mayInvite(role)) return;
       db.sql(
-        "INSERT INTO workspace_names (id, sender, name, seq) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq",
-      ).run(id, from, name, seq);
+        `INSERT INTO workspace_names (sender, name, version, seq) VALUES (?, ?, ?, ?)
+         ON CONFLICT DO UPDATE SET name = excluded.name, version = excluded.version, seq = excluded.seq
+         WHERE excluded.version >= version`,
+      ).run(from, name, put.version, seq);
     },
   },
 };

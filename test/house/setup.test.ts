@@ -33,10 +33,16 @@ const FAKE_NPM = `
     const bin = "node_modules/node-" + process.platform + "-" + process.arch + "/bin";
     fs.mkdirSync(bin, { recursive: true });
     fs.symlinkSync(process.execPath, bin + "/node");
-  } else setTimeout(() => {
-    fs.mkdirSync("node_modules/better-sqlite3", { recursive: true });
-    fs.writeFileSync("node_modules/better-sqlite3/index.js", process.env.FAKE_SQLITE ?? "module.exports = class {}");
-  }, 300);
+  } else {
+    const fill = () => {
+      fs.mkdirSync("node_modules/better-sqlite3", { recursive: true });
+      fs.writeFileSync("node_modules/better-sqlite3/index.js", process.env.FAKE_SQLITE ?? "module.exports = class {}");
+    };
+    const { FAKE_HOLD: hold } = process.env;
+    const go = () => fs.existsSync(hold + "/go") && (fill(), process.exit());
+    if (hold) fs.watch(hold, go), go();
+    else fill();
+  }
 `;
 
 /** Lets the Node that runs the set-up take itself for another one. */
@@ -63,22 +69,30 @@ afterEach(() => {
   rmSync(root, { recursive: true, force: true });
 });
 
-async function setUp(env: Record<string, string> = {}) {
+/** `says` resolves once the words stand on stderr. */
+function startSetUp(env: Record<string, string> = {}) {
   const child = spawn(process.execPath, ["install/setup.mjs"], {
     cwd: root,
     env: { ...process.env, npm_execpath: join(root, "npm-cli.js"), FAKE_LOG: join(root, "log"), ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  let stdout = "";
-  let stderr = "";
+  const said = { stdout: "", stderr: "" };
   child.stdout.on("data", (chunk) => {
-    stdout += chunk;
+    said.stdout += chunk;
   });
   child.stderr.on("data", (chunk) => {
-    stderr += chunk;
+    said.stderr += chunk;
   });
-  const [code] = await once(child, "close");
-  return { code, stdout, stderr };
+  return {
+    ended: once(child, "close").then(([code]) => ({ code, ...said })),
+    async says(words: string): Promise<void> {
+      while (!said.stderr.includes(words)) await once(child.stderr, "data");
+    },
+  };
+}
+
+async function setUp(env: Record<string, string> = {}) {
+  return startSetUp(env).ended;
 }
 
 function writeRuntime(name: string): void {
@@ -105,10 +119,16 @@ test("a second run does nothing and says nothing", async () => {
 });
 
 test("of two at once, one installs and the other waits for it", async () => {
-  const runs = await Promise.all([setUp(), setUp()]);
+  const hold = join(root, "hold");
+  mkdirSync(hold);
+  const first = startSetUp({ FAKE_HOLD: hold });
+  await first.says("installing the packages");
+  const second = startSetUp();
+  await second.says("another set-up is running");
+  writeFileSync(join(hold, "go"), "");
+  const runs = await Promise.all([first.ended, second.ended]);
   expect(runs.map(({ code }) => code)).toEqual([0, 0]);
   expect(npmRuns()).toHaveLength(1);
-  expect(runs.filter(({ stderr }) => stderr.includes("another set-up is running"))).toHaveLength(1);
 });
 
 test.each([

@@ -81,9 +81,7 @@ async function found(world: World): Promise<Person[]> {
 }
 
 async function isQuiet(people: readonly Person[]): Promise<boolean> {
-  const states = await Promise.all(
-    people.map((person) => person.client().ask("daemon.status")),
-  );
+  const states = await Promise.all(people.map((person) => person.client().ask("daemon.status")));
   const all = states.flatMap(
     ({ workspaces }) => workspaces as { link: string; outbox: number; cursor: number }[],
   );
