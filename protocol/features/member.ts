@@ -4,6 +4,7 @@ import { isoTime, methods, workspace } from "../method.ts";
 import { id, name, role } from "../schema.ts";
 
 export const events = {
+  /** To everyone: what its sender wants to be called. */
   "member.profile": z.object({ kind: z.literal("member.profile"), name }),
 };
 
@@ -49,11 +50,13 @@ export const peerListing = z.object({
 });
 
 export const peerMethods = methods({
+  /** Members, with the sessions of those who are online. */
   list: {
     scope: "read",
     params: z.strictObject({ workspace }),
     result: z.object({ peers: z.array(peerListing) }),
   },
+  /** One of them in detail. */
   show: {
     scope: "read",
     params: z.strictObject({ workspace, peer: z.string().min(1).max(200) }),

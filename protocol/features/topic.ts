@@ -5,13 +5,15 @@ import { id, name } from "../schema.ts";
 import { message, sendOptions, sent } from "./message.ts";
 
 export const events = {
+  /** To everyone. */
   "topic.create": z.object({ kind: z.literal("topic.create"), name }),
+  /** To the topic: whoever says it follows it from now on. */
   "topic.join": z.object({ kind: z.literal("topic.join"), name }),
   "topic.leave": z.object({ kind: z.literal("topic.leave"), name }),
 };
 
 /** As typed: with or without the #. */
-const topicName = z.string().min(1).max(100);
+export const topicName = z.string().min(1).max(100);
 const one = z.strictObject({ workspace, topic: topicName });
 
 export const topic = z.object({
@@ -27,14 +29,19 @@ export const topic = z.object({
 });
 
 export const topicMethods = methods({
+  /** Makes one, and follows it. */
   create: { scope: "write", params: one, result: topic },
+  /** All that there are, followed or not, with what is unread. */
   list: {
     scope: "read",
     params: z.strictObject({ workspace }),
     result: z.object({ topics: z.array(topic) }),
   },
+  /** Follows it from now on; what was said before is its history. */
   join: { scope: "write", params: one, result: topic },
+  /** Follows it no longer. */
   leave: { scope: "write", params: one, result: topic },
+  /** On this machine, or no longer. */
   mute: { scope: "write", params: one.extend({ muted: z.boolean() }), result: topic },
   /** Who follows it. */
   members: {
@@ -44,12 +51,15 @@ export const topicMethods = methods({
       members: z.array(z.object({ member: id, name: z.string(), you: z.boolean(), online: z.boolean() })),
     }),
   },
+  /** Says something in it, and follows it: who speaks hears the answers. */
   send: { scope: "write", params: z.strictObject({ ...sendOptions, topic: topicName }), result: sent },
+  /** The newest, oldest first; from the broker, where they aren't here. */
   history: {
     scope: "read",
     params: one.extend({ limit: limit.optional(), markRead: z.boolean().optional() }),
     result: z.object({ messages: z.array(message) }),
   },
+  /** What is said in it, as it is said; follows it. */
   tail: { scope: "read", params: one, result: done, event: message },
 });
 
