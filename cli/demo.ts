@@ -44,9 +44,9 @@ export function openStage(): Stage {
 
   return {
     async play(show) {
+      people.push(start("alice", []), start("bob", ["--no-broker"]));
       await show({ who: "alice", did: "start", text: "starts a daemon, and a broker beside it" });
       await show({ who: "bob", did: "start", text: "starts a daemon" });
-      people.push(start("alice", []), start("bob", ["--no-broker"]));
       const [alice, bob] = await Promise.all(people);
       if (!alice || !bob) throw new Error("two were started");
       await meet(alice, bob, show);

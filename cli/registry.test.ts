@@ -35,7 +35,7 @@ function exists(command: string): boolean {
     NOT_VERBS.has(first) ||
     names.has(first) ||
     names.has(`${first} ${second}`) ||
-    (nouns.has(first) && second === "")
+    (nouns.has(first) && (second === "" || second === "--help"))
   );
 }
 

@@ -93,7 +93,7 @@ test("an approval mode only tightens: plan and read-only read, write writes, and
 
 test("an unknown method is answered with the nearest one; names of the language's own are unknown too", async () => {
   expect(await client().ask("mesage.send")).toMatchObject({
-    error: { code: "unknown_method", hint: "Did you mean message.send or message.search?" },
+    error: { code: "unknown_method", hint: expect.stringMatching(/^Did you mean message\.send\b/) },
   });
   expect(await client().ask("constructor.name")).toMatchObject({ error: { code: "unknown_method" } });
 });

@@ -142,7 +142,9 @@ test("a broker that shows an older value as a newer one is refused", async () =>
   const { replica } = bob.opened().workspace;
   await put(alice);
   await bob.until(() => held(bob)?.version === 1, "the first value");
-  const first = replica.db.sql("SELECT bytes FROM records WHERE hash = ?").get(String(held(bob)?.hash))?.bytes;
+  const first = replica.db
+    .sql("SELECT bytes FROM records WHERE hash = ?")
+    .get(String(held(bob)?.hash))?.bytes;
   await put(alice);
   await bob.until(() => held(bob)?.version === 2, "the second value");
   let isLying = true;

@@ -20,19 +20,22 @@ export function rowOf({ name, group, args = [] }: Verb): { row: string; word: st
   return { row: group ?? MORE, word: name === "join" ? [name, ...args].join(" ") : name };
 }
 
-export function usageOf({ name, aliases, args = [], options = {} }: Verb): string {
-  const flags = Object.entries(options).map(([flag, one]) => `[${flagUsage(flag, one)}]`);
-  return ["claudemesh", aliases?.[0] ?? name, ...args, ...flags].join(" ");
-}
-
-export function flagUsage(flag: string, { type, value }: Flag): string {
-  return `--${flag}${type === "string" ? ` ${value ?? flag.toUpperCase()}` : ""}`;
+export function flagUsage(flag: string, { short, value }: Flag): string {
+  return `${short ? `-${short}, ` : ""}--${flag}${value ? ` ${value}` : ""}`;
 }
 
 /** What a flag's line says behind its name. */
-export function flagAbout({ about, short, values }: Flag): string {
-  const all = values ? `: ${values.join(", ")}` : "";
-  return `${about}${all}${short ? ` (-${short})` : ""}`;
+export function flagAbout({ about, values }: Flag): string {
+  return values ? `${about}: ${values.join(", ")}` : about;
+}
+
+/** All verbs by their row, in the order of the registry; what is seldom needed comes last. */
+export function rowsOf(verbs: readonly Verb[]): Map<string, Verb[]> {
+  const rows = new Map<string, Verb[]>();
+  for (const verb of verbs) rows.set(rowOf(verb).row, [...(rows.get(rowOf(verb).row) ?? []), verb]);
+  const more = rows.get(MORE) ?? [];
+  rows.delete(MORE);
+  return rows.set(MORE, more);
 }
 
 /** @throws MeshError usage for words that name nothing */
@@ -47,15 +50,9 @@ export function helpPage(verbs: readonly Verb[], words: readonly string[]): stri
 }
 
 function overview(verbs: readonly Verb[]): string {
-  const rows = new Map<string, string[]>();
-  for (const { row, word } of verbs.map(rowOf)) rows.set(row, [...(rows.get(row) ?? []), word]);
-  // What is seldom needed comes last.
-  const more = rows.get(MORE) ?? [];
-  rows.delete(MORE);
-  rows.set(MORE, more);
-  const short = verbs.flatMap(({ aliases = [] }) => aliases);
-  rows.set("short", short);
-  const lines = [...rows].flatMap(([row, words]) => wrapped(`  ${row.padEnd(11)}`, words));
+  const rows = [...rowsOf(verbs)].map(([row, its]) => [row, its.map((verb) => rowOf(verb).word)] as const);
+  const short = ["short", verbs.flatMap(({ aliases = [] }) => aliases)] as const;
+  const lines = [...rows, short].flatMap(([row, words]) => wrapped(`  ${row.padEnd(11)}`, words));
   return [HEAD, "", ...lines, "", ...FOOT].join("\n");
 }
 

@@ -10,9 +10,10 @@ import { strictJson } from "../json.ts";
 import { bytes, count, id, inviteCode, role, time } from "../schema.ts";
 
 /** A device's public key and the root's signature over it. */
-const device = z.strictObject({ key: bytes, certificate: bytes });
+export const device = z.strictObject({ key: bytes, certificate: bytes });
 
-const genesis = z.strictObject({
+/** The first entry, by the owner. The workspace's id is the hash of its nonce, root key and time. */
+export const genesis = z.strictObject({
   type: z.literal("genesis"),
   nonce: bytes,
   root: bytes,
@@ -22,9 +23,11 @@ const genesis = z.strictObject({
   device,
 });
 
-const deviceEntry = z.strictObject({ type: z.literal("device"), device });
+/** A further device of somebody who is in already. */
+export const deviceEntry = z.strictObject({ type: z.literal("device"), device });
 
-const invite = z.strictObject({
+/** By an owner or an admin. */
+export const invite = z.strictObject({
   type: z.literal("invite"),
   code: inviteCode,
   /** Public half of the key that the link's secret gives. */
@@ -34,7 +37,8 @@ const invite = z.strictObject({
   uses: z.int().min(1).max(10_000),
 });
 
-const join = z.strictObject({
+/** By the newcomer, whose user id is the header's `from`. */
+export const join = z.strictObject({
   type: z.literal("join"),
   code: inviteCode,
   root: bytes,
@@ -45,10 +49,11 @@ const join = z.strictObject({
   proof: bytes,
 });
 
-const leave = z.strictObject({ type: z.literal("leave") });
+/** All of the member's devices go, and the epoch is stale. */
+export const leave = z.strictObject({ type: z.literal("leave") });
 
 /** A new epoch, or the current one sealed to members who joined since. */
-const epoch = z.strictObject({
+export const epoch = z.strictObject({
   type: z.literal("epoch"),
   number: count,
   commitment: bytes,

@@ -14,6 +14,7 @@ export const events = {
 };
 
 export const daemonMethods = methods({
+  /** The daemon, its links, what is unread and what waits to be sent. */
   status: {
     scope: "read",
     params: z.strictObject({}),
@@ -44,12 +45,13 @@ export const daemonMethods = methods({
       ),
     }),
   },
+  /** Ends the daemon; the connection ends with the process. With `olderThan`, a version: only one older than that. */
   stop: {
     scope: "admin",
-    /** With `olderThan`, a version: only a daemon older than that stops. */
     params: z.strictObject({ olderThan: z.string().max(50).optional() }),
     result: z.object({ stopping: z.boolean() }),
   },
+  /** One message through everything and back, timed. */
   selfCheck: {
     scope: "write",
     params: z.strictObject({}),
@@ -59,6 +61,7 @@ export const daemonMethods = methods({
 });
 
 export const accountMethods = methods({
+  /** The account that this daemon serves. */
   whoami: {
     scope: "read",
     params: z.strictObject({}),
@@ -76,7 +79,7 @@ export const accountMethods = methods({
 });
 
 /** The session that speaks, as colleagues see it. */
-const ownFace = z.object({
+export const ownFace = z.object({
   id: z.string(),
   name: z.string(),
   address: z.string(),
@@ -85,7 +88,7 @@ const ownFace = z.object({
 });
 
 export const sessionMethods = methods({
-  /** Streams for as long as the session lives; ending the connection detaches it. */
+  /** Shows a session to colleagues for as long as the connection lives. */
   attach: {
     scope: "write",
     params: z.strictObject({
@@ -96,6 +99,7 @@ export const sessionMethods = methods({
     result: z.object({ name: z.string(), address: z.string() }),
     event: z.object({ type: z.literal("message"), message }),
   },
+  /** Those attached to this daemon. */
   list: {
     scope: "read",
     params: z.strictObject({}),
@@ -105,11 +109,13 @@ export const sessionMethods = methods({
   name: { scope: "write", params: z.strictObject({ name: z.string().min(1).max(100) }), result: ownFace },
   /** What it works on, in a line; an empty one takes it away. */
   summary: { scope: "write", params: z.strictObject({ text: z.string().max(200) }), result: ownFace },
+  /** Whether it may be disturbed. */
   status: {
     scope: "write",
     params: z.strictObject({ status: sessionFace.shape.status }),
     result: ownFace,
   },
+  /** What it has sent and was sent. */
   stats: {
     scope: "read",
     params: z.strictObject({}),
@@ -139,6 +145,7 @@ export const feedEvent = z.discriminatedUnion("type", [
 ]);
 
 export const feedMethods = methods({
+  /** What happens in all workspaces, as it happens. */
   open: { scope: "read", params: z.strictObject({}), result: done, event: feedEvent },
 });
 

@@ -16,7 +16,7 @@ export const sessionFace = z.object({
 });
 
 export const events = {
-  /** A put of the member's own. */
+  /** A put of the sender's own, to everyone: what it wants to be called. */
   "member.profile": z.object({ kind: z.literal("member.profile"), name }),
   /**
    * A put of the sender's own, a cell for each name: this device holds the address. It outlives the session, so that a
@@ -74,11 +74,13 @@ export const peerListing = z.object({
 });
 
 export const peerMethods = methods({
+  /** Members, with the sessions of those who are online. */
   list: {
     scope: "read",
     params: z.strictObject({ workspace }),
     result: z.object({ peers: z.array(peerListing) }),
   },
+  /** One of them in detail. */
   show: {
     scope: "read",
     params: z.strictObject({ workspace, peer: z.string().min(1).max(200) }),

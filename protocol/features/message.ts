@@ -19,6 +19,7 @@ export const deliveryState = z.enum([
 ]);
 
 export const events = {
+  /** To a member, a topic or everyone. */
   message: z.object({
     kind: z.literal("message"),
     text: z.string(),
@@ -81,6 +82,7 @@ export const sendOptions = {
 };
 
 export const messageMethods = methods({
+  /** Into the outbox, in one commit; with `wait`, answers once it came that far. */
   send: {
     scope: "write",
     params: z.strictObject({
@@ -90,6 +92,7 @@ export const messageMethods = methods({
     }),
     result: sent,
   },
+  /** What is addressed to me (in a session: to it): the newest, oldest first. */
   inbox: {
     scope: "read",
     params: z.strictObject({
@@ -125,6 +128,7 @@ export const messageMethods = methods({
   },
   /** What comes to the inbox, as it comes. */
   tail: { scope: "read", params: z.strictObject({ workspace }), result: done, event: message },
+  /** What became of a message of mine. */
   status: {
     scope: "read",
     params: z.strictObject({ workspace, id: idPart }),

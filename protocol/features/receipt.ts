@@ -13,6 +13,7 @@ export const receiptState = z.enum([
 ]);
 
 export const events = {
+  /** To whoever sent the messages. */
   receipt: z.object({
     kind: z.literal("receipt"),
     states: z

@@ -5,15 +5,16 @@ import { id, name, recordId } from "../schema.ts";
 import { message, sendOptions, sent } from "./message.ts";
 
 export const events = {
-  /** Puts of the sender's own. To have made a topic, and to follow it: a tombstone no longer does. */
+  /** A put of the sender's own, to everyone. */
   "topic.create": z.object({ kind: z.literal("topic.create"), name }),
+  /** A put of the sender's own, to everyone: it follows the topic; a tombstone: no longer. */
   "topic.membership": z.object({ kind: z.literal("topic.membership"), name }),
-  /** On the topic's label: the newest message that the member has read there. */
+  /** A put of the sender's own, to the topic: the newest message that it has read there. */
   "topic.read": z.object({ kind: z.literal("topic.read"), upTo: recordId }),
 };
 
 /** As typed: with or without the #. */
-const topicName = z.string().min(1).max(100);
+export const topicName = z.string().min(1).max(100);
 const one = z.strictObject({ workspace, topic: topicName });
 
 export const topic = z.object({
@@ -29,14 +30,19 @@ export const topic = z.object({
 });
 
 export const topicMethods = methods({
+  /** Makes one, and follows it. */
   create: { scope: "write", params: one, result: topic },
+  /** All that there are, followed or not, with what is unread. */
   list: {
     scope: "read",
     params: z.strictObject({ workspace }),
     result: z.object({ topics: z.array(topic) }),
   },
+  /** Follows it from now on; what was said before is its history. */
   join: { scope: "write", params: one, result: topic },
+  /** Follows it no longer. */
   leave: { scope: "write", params: one, result: topic },
+  /** On this machine, or no longer. */
   mute: { scope: "write", params: one.extend({ muted: z.boolean() }), result: topic },
   /** Who follows it. */
   members: {
@@ -55,12 +61,15 @@ export const topicMethods = methods({
       ),
     }),
   },
+  /** Says something in it, and follows it: who speaks hears the answers. */
   send: { scope: "write", params: z.strictObject({ ...sendOptions, topic: topicName }), result: sent },
+  /** The newest, oldest first; from the broker, where they aren't here. */
   history: {
     scope: "read",
     params: one.extend({ limit: limit.optional(), markRead: z.boolean().optional() }),
     result: z.object({ messages: z.array(message) }),
   },
+  /** What is said in it, as it is said; follows it. */
   tail: { scope: "read", params: one, result: done, event: message },
 });
 

@@ -4,13 +4,13 @@ import { isoTime, methods, workspace } from "../method.ts";
 import { id, inviteCode, name, role } from "../schema.ts";
 
 export const events = {
-  /** A put of the owner's or an admin's own. */
+  /** A put of the sender's own, to everyone, by an owner or an admin: the workspace's own name. */
   "workspace.profile": z.object({ kind: z.literal("workspace.profile"), name }),
 };
 
 export const linkState = z.enum(["online", "connecting", "offline"]);
 
-const listed = z.object({
+export const listed = z.object({
   id,
   slug: z.string(),
   /** Null for one that lives on this machine only. */
@@ -23,7 +23,7 @@ const listed = z.object({
   used: z.boolean(),
 });
 
-const workspaceMember = z.object({
+export const workspaceMember = z.object({
   member: id,
   name: z.string(),
   role,
@@ -33,7 +33,7 @@ const workspaceMember = z.object({
   invitedBy: z.string().nullable(),
 });
 
-const listedInvite = z.object({
+export const listedInvite = z.object({
   code: inviteCode,
   workspace: z.string(),
   role,
@@ -45,13 +45,17 @@ const listedInvite = z.object({
 });
 
 export const workspaceMethods = methods({
+  /** Those that this account is in, or about to join. */
   list: { scope: "read", params: z.strictObject({}), result: z.object({ workspaces: z.array(listed) }) },
+  /** A new one, owned by this account; a broker learns of it once there is a link. */
   create: {
     scope: "write",
     params: z.strictObject({ name: z.string().min(1).max(100) }),
     result: z.object({ id, slug: z.string(), broker: z.string().nullable() }),
   },
+  /** The one that writes go to without a workspace. */
   use: { scope: "write", params: z.strictObject({ workspace: z.string().min(1) }), result: listed },
+  /** One in detail. */
   info: {
     scope: "read",
     params: z.strictObject({ workspace }),
@@ -65,6 +69,7 @@ export const workspaceMethods = methods({
       note: z.string().nullable(),
     }),
   },
+  /** Who is in it. */
   members: {
     scope: "read",
     params: z.strictObject({ workspace }),
@@ -82,6 +87,7 @@ export const workspaceMethods = methods({
     params: z.strictObject({ workspace: z.string().min(1) }),
     result: z.object({ id, slug: z.string() }),
   },
+  /** Leaves it, and removes it from this machine; the owner can't. */
   leave: {
     scope: "admin",
     params: z.strictObject({ workspace: z.string().min(1) }),
@@ -90,6 +96,7 @@ export const workspaceMethods = methods({
 });
 
 export const inviteMethods = methods({
+  /** A link that lets others in. Its secret is in the answer and nowhere else. */
   create: {
     scope: "admin",
     params: z.strictObject({
@@ -105,11 +112,13 @@ export const inviteMethods = methods({
     }),
     result: z.object({ url: z.string(), code: inviteCode, role, expiresAt: isoTime, uses: z.int() }),
   },
+  /** Those that were made, oldest first, and how often they were used. */
   list: {
     scope: "read",
     params: z.strictObject({ workspace }),
     result: z.object({ invites: z.array(listedInvite) }),
   },
+  /** Joins by a link; waits until the broker has taken it in. */
   accept: {
     scope: "admin",
     params: z.strictObject({

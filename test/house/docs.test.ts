@@ -1,13 +1,10 @@
-// The docs point at code; this keeps them from pointing beside it.
+// The docs point at code, and are made from it in part; this keeps them from pointing beside it, or telling of an older one.
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
+import { definition, LINK } from "#docs/generator/links.ts";
+import { pages } from "#docs/generator/pages.ts";
 import { ROOT, sourceFiles } from "./sources.ts";
-
-const LINK = /\[([^\]]+)\]\(([^)\s]+)\)/g;
-/** A definition of `name`: function, constant, method, type, or the entry of a table. */
-const definition = (name: string) =>
-  new RegExp(`(function |const |type |^\\s+(async )?)${name}\\b\\s*[(:=<{]`);
 
 const documents = sourceFiles().filter((path) => path.endsWith(".md"));
 
@@ -36,4 +33,10 @@ test("every link of the docs leads somewhere, and the trace to the lines that it
     }).filter((one) => one !== undefined),
   );
   expect(problems).toEqual([]);
+});
+
+test("the generated parts of the docs are those of today, else `npm run docs` makes them so", async () => {
+  const all = await pages();
+  expect(all.map(({ path }) => path)).toContain(`${ROOT}/docs/PROTOCOL.md`);
+  for (const { now, fresh } of all) expect(now).toBe(fresh);
 });

@@ -19,6 +19,7 @@ const RULES: Rules = {
   install:       { parts: ["protocol"],                    packages: ["esbuild"],                      world: "everywhere" },
   test:          { parts: [],                              packages: [],                               world: "everywhere" },
   bench:         { parts: [],                              packages: [],                               world: "everywhere" },
+  docs:          { parts: [],                              packages: [],                               world: "everywhere" },
 };
 
 /** What reaches out of the process: behind a port, in a file under adapters/ or in a part's main.ts. */

@@ -54,8 +54,9 @@ export function createRoom(files: ReadonlyMap<string, string>, whenFinished: typ
     });
     // A program that doesn't read has gone before it is written to.
     child.stdin.on("error", () => {});
-    const ended = new Promise<Outcome>((resolve, reject) => {
-      child.once("error", reject);
+    const ended = new Promise<Outcome>((resolve) => {
+      // As a shell answers for a program that isn't there.
+      child.once("error", ({ message }) => resolve({ code: 127, stdout, stderr: message }));
       child.once("close", (code) => resolve({ code: code ?? -1, stdout, stderr }));
     });
     return { child, ended, said: () => ({ code: 0, stdout, stderr }) };
@@ -100,6 +101,9 @@ export function createRoom(files: ReadonlyMap<string, string>, whenFinished: typ
     async stop(name = "") {
       jobNamed(name).child.kill("SIGINT");
       last = await jobNamed(name).ended;
+    },
+    type(name = "", ...words) {
+      jobNamed(name).child.stdin?.write(`${words.join(" ")}\n`);
     },
     async ended(name = "") {
       last = await jobNamed(name).ended;

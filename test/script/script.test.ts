@@ -17,8 +17,10 @@
  * What runs:
  *   NAME PROGRAM ARG…            a program as that person: `alice claudemesh inbox`; it has to end with 0
  *   ! NAME PROGRAM ARG…          it must not
+ *   needs NAME PROGRAM ARG…      where it doesn't end with 0, the script is over here, and well
  *   wait NAME PROGRAM ARG…       again and again, until it and the checks right below hold, for 20 s at most
  *   start JOB NAME PROGRAM ARG…  it goes on while the script does
+ *   type JOB WORD…               a line that it reads
  *   stop JOB                     ends it by Ctrl-C, and what it left is checked like that of any other
  *   ended JOB                    the same, when it ends by itself
  *
@@ -60,7 +62,9 @@ async function runScript(text: string, whenFinished = onTestFinished): Promise<v
     if (!line) break;
     try {
       const words = wordsIn(line);
-      if (words[0] === "wait") {
+      if (words[0] === "needs") {
+        if ((await runAndJudge(room, words.slice(1))) !== null) return;
+      } else if (words[0] === "wait") {
         const below = checksFrom(i + 1);
         i += below.length;
         await until(async () => {

@@ -1,0 +1,23 @@
+/** The pages of docs/ that are generated in part, as they ought to be. */
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { refreshed } from "./blocks.ts";
+import { cliBlocks } from "./cli.ts";
+import { relinked } from "./links.ts";
+import { protocolBlocks } from "./protocol.ts";
+
+const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+
+/** Path → what is there, and what ought to be. */
+export async function pages(): Promise<{ path: string; now: string; fresh: string }[]> {
+  const blocks = { "docs/CLI.md": cliBlocks, "docs/PROTOCOL.md": await protocolBlocks(ROOT) };
+  const documents = readdirSync(join(ROOT, "docs")).filter((name) => name.endsWith(".md"));
+  return documents.map((name) => {
+    const path = `docs/${name}`;
+    const now = readFileSync(join(ROOT, path), "utf8");
+    const made = Object.entries(blocks).find(([page]) => page === path)?.[1] ?? {};
+    const read = (target: string) => readFileSync(join(ROOT, "docs", target), "utf8");
+    return { path: join(ROOT, path), now, fresh: relinked(refreshed(now, made), read) };
+  });
+}
