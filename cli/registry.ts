@@ -1,6 +1,7 @@
 /** Every verb. The order is the order of `help`. */
 import type { Verb } from "./verb.ts";
 import { daemonVerbs } from "./verbs/daemon.ts";
+import { doctor } from "./verbs/doctor.ts";
 import { helpPage } from "./verbs/help.ts";
 import { logs } from "./verbs/logs.ts";
 import { messageVerbs } from "./verbs/message.ts";
@@ -31,6 +32,7 @@ export const verbs: readonly Verb[] = [
   up,
   ...daemonVerbs,
   logs,
+  doctor,
   ...workspaceVerbs,
   ...peerVerbs,
   ...messageVerbs,
