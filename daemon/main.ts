@@ -1,9 +1,8 @@
 /** `claudemesh __daemon`: the daemon as a process. Says one line of JSON on stdout once it listens, or why it can't. */
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { writeFileAtomically } from "#adapters/atomic-file.ts";
 import { systemClock, systemRandom, systemTimers } from "#adapters/clock.ts";
 import { nodeCurves } from "#adapters/curves.ts";
 import {
@@ -15,9 +14,11 @@ import {
 } from "#adapters/home.ts";
 import { createLogger } from "#adapters/logger.ts";
 import { openSqlite } from "#adapters/sqlite.ts";
+import { fromSystem } from "#adapters/system-error.ts";
 import { VERSION } from "#adapters/version.ts";
-import { ERRORS, errorShape, MeshError } from "#protocol/errors.ts";
+import { ERRORS, errorShape, type MeshError } from "#protocol/errors.ts";
 import type { Migration } from "#protocol/ports.ts";
+import { readConfigFile, writeConfigFile } from "./adapters/config-file.ts";
 import { startEmbeddedBroker } from "./adapters/embedded-broker.ts";
 import { examineHome } from "./adapters/examine-home.ts";
 import { fileKeychain } from "./adapters/keychain.ts";
@@ -77,17 +78,12 @@ async function run(options: Options): Promise<void> {
   const log = createLogger("daemon", { path: join(home, "logs", "daemon.log") });
   // Nobody reads what Node says at the end of a detached process.
   process.on("uncaughtExceptionMonitor", (error) => log.error({ error: error.stack }, "ended by a failure"));
-  const configFile = join(home, "config.json");
-  const saved = existsSync(configFile) ? readFileSync(configFile, "utf8") : null;
-  const config = mergeConfig(saved, options, ownName());
+  const config = mergeConfig(readConfigFile(home), options, ownName());
 
   const broker = config.embedded
     ? await startEmbeddedBroker({ data: join(home, "broker"), port: config.port, log, timers: systemTimers })
     : null;
-  writeFileAtomically(
-    configFile,
-    `${JSON.stringify({ ...config, port: broker?.port ?? config.port }, null, 2)}\n`,
-  );
+  writeConfigFile(home, { ...config, port: broker?.port ?? config.port });
 
   const databases = join(home, "workspaces");
   mkdirSync(databases, { recursive: true, mode: 0o700 });
@@ -167,12 +163,9 @@ try {
   if (options.doctor) say(examineHome(options.fix));
   else await run(options);
 } catch (error) {
-  const shape = errorShape(error instanceof MeshError ? error : null);
-  say({
-    error: {
-      ...shape,
-      message: error instanceof MeshError ? shape.message : `The daemon can't start: ${String(error)}`,
-    },
-  });
-  process.exit(ERRORS[shape.code].exit);
+  const named = fromSystem(error, homePath());
+  const message = `The daemon can't start: ${named?.message ?? String(error)}`;
+  const { code, hint } = errorShape(named);
+  say({ error: { code, message, hint } });
+  process.exit(ERRORS[code].exit);
 }

@@ -1,19 +1,19 @@
 /** Is the configuration whole? A damaged one is moved aside, and what can still be read of it kept. */
-import { existsSync, readFileSync, renameSync } from "node:fs";
-import { join } from "node:path";
-import { writeFileAtomically } from "#adapters/atomic-file.ts";
+import { renameSync } from "node:fs";
 import { type Config, mergeConfig, parseConfig, salvageConfig } from "../config.ts";
 import { bad, good, type HomeCheck, type Place, unknown } from "../doctor.ts";
+import { configPath, readConfigFile, writeConfigFile } from "./config-file.ts";
 import { embeddedPort } from "./database-checks.ts";
 import { ownName } from "./own-name.ts";
 
 export const configCheck: HomeCheck = {
   name: "config",
   look({ home }) {
-    const path = join(home, "config.json");
-    if (!existsSync(path)) return unknown("config", "There is none yet: `claudemesh up` writes it.");
+    const path = configPath(home);
     try {
-      parseConfig(readFileSync(path, "utf8"));
+      const text = readConfigFile(home);
+      if (text === null) return unknown("config", "There is none yet: `claudemesh up` writes it.");
+      parseConfig(text);
       return good("config", path);
     } catch (error) {
       return bad(
@@ -24,11 +24,11 @@ export const configCheck: HomeCheck = {
     }
   },
   repair(place) {
-    const path = join(place.home, "config.json");
+    const path = configPath(place.home);
     const aside = `${path}.damaged-${process.pid}`;
-    const kept = salvaged(place, readFileSync(path, "utf8"));
+    const kept = salvaged(place, readConfigFile(place.home) ?? "");
     renameSync(path, aside);
-    writeFileAtomically(path, `${JSON.stringify(kept, null, 2)}\n`);
+    writeConfigFile(place.home, kept);
     const { name, broker, port } = kept;
     return [
       `moved ${path} to ${aside}; what is set now: name ${name}, broker ${broker ?? "none but the embedded one"}, port ${port ?? "a free one"}`,
