@@ -36,8 +36,8 @@ function guard(path: string, onDamage: (why: MeshError) => void): Guard {
       const code = error instanceof Error && "code" in error ? String(error.code) : "";
       if (!/^SQLITE_(CORRUPT|NOTADB|IOERR)/.test(code)) throw error;
       const why = fromSystem(error, path);
-      if (why) onDamage(why);
-      throw why;
+      if (why?.code === "bad_data") onDamage(why);
+      throw why ?? error;
     }
   };
 }

@@ -1,5 +1,10 @@
 /** What the system and the database say when a place can't be used, by the product's names. */
+import { statfsSync } from "node:fs";
+import { dirname } from "node:path";
 import { type ErrorCode, MeshError } from "#protocol/errors.ts";
+
+/** The shared memory of a database grows by 32 KiB at once. */
+const FULL_BYTES = 64 * 1024;
 
 type Meaning = { codes: RegExp; name: ErrorCode; says(what: string, code: string): string; hint: string };
 
@@ -42,8 +47,18 @@ const MEANINGS: readonly Meaning[] = [
 export function fromSystem(error: unknown, what: string): MeshError | null {
   if (error instanceof MeshError) return error;
   if (!(error instanceof Error && "code" in error)) return null;
-  const code = String(error.code);
-  const meaning = MEANINGS.find(({ codes }) => codes.test(code));
   const place = "path" in error && typeof error.path === "string" ? error.path : what;
+  // SQLite says of some files only that they couldn't be made longer.
+  const code = /^SQLITE_IOERR/.test(String(error.code)) && isFull(place) ? "ENOSPC" : String(error.code);
+  const meaning = MEANINGS.find(({ codes }) => codes.test(code));
   return meaning ? new MeshError(meaning.name, meaning.says(place, code), meaning.hint) : null;
+}
+
+function isFull(path: string): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(dirname(path));
+    return bavail * bsize < FULL_BYTES;
+  } catch {
+    return false;
+  }
 }

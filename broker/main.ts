@@ -8,6 +8,7 @@ import { nodeCurves } from "#adapters/curves.ts";
 import { lockFolder } from "#adapters/folder-lock.ts";
 import { homePath } from "#adapters/home.ts";
 import { createLogger } from "#adapters/logger.ts";
+import { fromSystem as fromPlace } from "#adapters/system-error.ts";
 import { VERSION } from "#adapters/version.ts";
 import { ERRORS, errorShape, MeshError } from "#protocol/errors.ts";
 import { brokerOrigin } from "#protocol/frames.ts";
@@ -162,7 +163,7 @@ async function run(options: Options): Promise<void> {
 }
 
 function fail(error: unknown, json: boolean): never {
-  const known = error instanceof MeshError ? error : fromSystem(error);
+  const known = fromSystem(error) ?? fromPlace(error, "--data");
   const shape = errorShape(known ?? error);
   process.stderr.write(
     json ? `${JSON.stringify({ error: shape })}\n` : `error: ${shape.message}\nhint: ${shape.hint}\n`,

@@ -4,6 +4,7 @@ import type { Verb } from "./verb.ts";
 import { auditVerbs } from "./verbs/audit.ts";
 import { daemonVerbs } from "./verbs/daemon.ts";
 import { demo } from "./verbs/demo.ts";
+import { doctor } from "./verbs/doctor.ts";
 import { groupVerbs } from "./verbs/group.ts";
 import { helpPage } from "./verbs/help.ts";
 import { inviteVerbs } from "./verbs/invite.ts";
@@ -66,6 +67,7 @@ export const verbs: readonly Verb[] = [
   ...daemonVerbs,
   logs,
   demo,
+  doctor,
   ...workspaceVerbs,
   ...inviteVerbs,
   ...peerVerbs,

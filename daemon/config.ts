@@ -39,14 +39,29 @@ export function mergeConfig(saved: string | null, options: UpOptions, defaultNam
   );
 }
 
-function parseConfig(text: string): Config {
+/** What can still be read of a damaged file. */
+export function salvageConfig(text: string): UpOptions {
+  const value = (key: string, shape: string) => new RegExp(`"${key}"\\s*:\\s*${shape}`).exec(text)?.[1];
+  const broker = value("broker", '"(https?://[^"]+)"');
+  const embedded = value("embedded", "(true|false)");
+  const port = Number(value("port", "(\\d{1,5})\\b"));
+  return {
+    name: value("name", '"([a-z0-9][a-z0-9._-]{0,31})"'),
+    broker: broker !== undefined && URL.canParse(broker) ? broker : undefined,
+    noBroker: embedded === undefined ? undefined : embedded === "false",
+    port: port >= 1 && port <= 65535 ? port : undefined,
+  };
+}
+
+/** @throws MeshError bad_data */
+export function parseConfig(text: string): Config {
   try {
     return config.parse(JSON.parse(text));
   } catch {
     throw new MeshError(
       "bad_data",
       "config.json is damaged.",
-      "Mend it, or delete it and give `up` its flags again.",
+      "claudemesh doctor --fix moves it aside and keeps what can still be read of it.",
     );
   }
 }

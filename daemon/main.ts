@@ -1,9 +1,8 @@
 /** `claudemesh __daemon`: the daemon as a process. Says one line of JSON on stdout once it listens, or why it can't. */
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
-import { hostname, userInfo } from "node:os";
+import { mkdirSync, rmSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { writeFileAtomically } from "#adapters/atomic-file.ts";
 import { systemClock, systemRandom, systemTimers } from "#adapters/clock.ts";
 import { nodeCurves } from "#adapters/curves.ts";
 import {
@@ -15,15 +14,18 @@ import {
 } from "#adapters/home.ts";
 import { createLogger } from "#adapters/logger.ts";
 import { openSqlite } from "#adapters/sqlite.ts";
+import { fromSystem } from "#adapters/system-error.ts";
 import { VERSION } from "#adapters/version.ts";
-import { legalName } from "#protocol/derive.ts";
-import { ERRORS, errorShape, MeshError } from "#protocol/errors.ts";
+import { ERRORS, errorShape, type MeshError } from "#protocol/errors.ts";
 import type { Migration } from "#protocol/ports.ts";
+import { readConfigFile, writeConfigFile } from "./adapters/config-file.ts";
 import { startEmbeddedBroker } from "./adapters/embedded-broker.ts";
+import { examineHome } from "./adapters/examine-home.ts";
 import { fileKeychain } from "./adapters/keychain.ts";
 import { dial, fetchJson } from "./adapters/network.ts";
 import { watchNetwork } from "./adapters/network-changes.ts";
 import { endWhenGone, ownFolder } from "./adapters/own-folder.ts";
+import { ownName } from "./adapters/own-name.ts";
 import { listenUnix, removeLeftovers } from "./adapters/unix-socket.ts";
 import { mergeConfig, type UpOptions } from "./config.ts";
 import { createDaemon } from "./daemon.ts";
@@ -35,7 +37,9 @@ function say(line: Record<string, unknown>): void {
   process.stdout.write(`${JSON.stringify(line)}\n`);
 }
 
-function readOptions(argv: string[]): UpOptions & { parentPipe: boolean } {
+type Options = UpOptions & { parentPipe: boolean; doctor: boolean; fix: boolean };
+
+function readOptions(argv: string[]): Options {
   const { values } = parseArgs({
     args: argv,
     options: {
@@ -44,6 +48,8 @@ function readOptions(argv: string[]): UpOptions & { parentPipe: boolean } {
       "no-broker": { type: "boolean" },
       port: { type: "string" },
       "parent-pipe": { type: "boolean", default: false },
+      doctor: { type: "boolean", default: false },
+      fix: { type: "boolean", default: false },
     },
   });
   const port = values.port === undefined ? undefined : Number(values.port);
@@ -53,10 +59,14 @@ function readOptions(argv: string[]): UpOptions & { parentPipe: boolean } {
     noBroker: values["no-broker"],
     port,
     parentPipe: values["parent-pipe"],
+    doctor: values.doctor,
+    fix: values.fix,
   };
 }
 
-async function run(options: UpOptions & { parentPipe: boolean }): Promise<void> {
+async function run(options: Options): Promise<void> {
+  // Databases and logs are made by libraries that would let others read them.
+  process.umask(0o077);
   const home = homePath();
   securePrivateFolder(home);
   const socket = socketPath(home);
@@ -68,18 +78,12 @@ async function run(options: UpOptions & { parentPipe: boolean }): Promise<void> 
   const log = createLogger("daemon", { path: join(home, "logs", "daemon.log") });
   // Nobody reads what Node says at the end of a detached process.
   process.on("uncaughtExceptionMonitor", (error) => log.error({ error: error.stack }, "ended by a failure"));
-  const configFile = join(home, "config.json");
-  const saved = existsSync(configFile) ? readFileSync(configFile, "utf8") : null;
-  const defaultName = legalName(process.env.USER ?? "") || legalName(userInfo().username) || "me";
-  const config = mergeConfig(saved, options, defaultName);
+  const config = mergeConfig(readConfigFile(home), options, ownName());
 
   const broker = config.embedded
     ? await startEmbeddedBroker({ data: join(home, "broker"), port: config.port, log, timers: systemTimers })
     : null;
-  writeFileAtomically(
-    configFile,
-    `${JSON.stringify({ ...config, port: broker?.port ?? config.port }, null, 2)}\n`,
-  );
+  writeConfigFile(home, { ...config, port: broker?.port ?? config.port });
 
   const databases = join(home, "workspaces");
   mkdirSync(databases, { recursive: true, mode: 0o700 });
@@ -155,14 +159,13 @@ async function run(options: UpOptions & { parentPipe: boolean }): Promise<void> 
 }
 
 try {
-  await run(readOptions(process.argv.slice(3)));
+  const options = readOptions(process.argv.slice(3));
+  if (options.doctor) say(examineHome(options.fix));
+  else await run(options);
 } catch (error) {
-  const shape = errorShape(error instanceof MeshError ? error : null);
-  say({
-    error: {
-      ...shape,
-      message: error instanceof MeshError ? shape.message : `The daemon can't start: ${String(error)}`,
-    },
-  });
-  process.exit(ERRORS[shape.code].exit);
+  const named = fromSystem(error, homePath());
+  const message = `The daemon can't start: ${named?.message ?? String(error)}`;
+  const { code, hint } = errorShape(named);
+  say({ error: { code, message, hint } });
+  process.exit(ERRORS[code].exit);
 }

@@ -2,6 +2,7 @@
 import { fromBase64url, toBase64url } from "#protocol/bytes.ts";
 import { certificateInput } from "#protocol/chain/entries.ts";
 import { idOf, memberSealingSecret } from "#protocol/derive.ts";
+import { MeshError } from "#protocol/errors.ts";
 import type { Database, Migration } from "#protocol/ports.ts";
 import type { PeerPorts } from "./ports.ts";
 
@@ -55,7 +56,15 @@ export async function loadAccount(ports: PeerPorts, database: Database, name: st
   const known = database.sql("SELECT * FROM account").get();
   const seed = ports.keychain.get("seed");
   const secret = ports.keychain.get("device");
-  if (known && seed && secret) {
+  if (known) {
+    // Making new ones would make another person of this device, unknown to all of its workspaces.
+    if (!seed || !secret) {
+      throw new MeshError(
+        "bad_data",
+        "This account's keys are missing.",
+        "Restore them from a backup; `claudemesh doctor` says where they belong.",
+      );
+    }
     const key = await ports.curves.signingPublicKey(secret);
     return {
       user: String(known.user),

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { launcherPath } from "#adapters/start-daemon.ts";
+import { fromErrorShape, type MeshError } from "#protocol/errors.ts";
 import type { Log, Timers } from "#protocol/ports.ts";
 
 export type EmbeddedBroker = { port: number; stop(): Promise<void> };
@@ -42,9 +43,7 @@ export async function startEmbeddedBroker({
         "--data",
         data,
       ],
-      {
-        stdio: ["pipe", "pipe", "ignore"],
-      },
+      { stdio: ["pipe", "pipe", "pipe"] },
     );
     child.once("exit", (code) => {
       if (stopping) return;
@@ -78,12 +77,20 @@ export async function startEmbeddedBroker({
 
 function listeningPort(child: ChildProcess): Promise<number> {
   return new Promise((resolve, reject) => {
+    let complaint = "";
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      complaint = (complaint + text).slice(-2000);
+    });
     const limit = setTimeout(
       () => reject(new Error("the embedded broker didn't answer in time")),
       START_LIMIT_MS,
     );
     child.once("error", reject);
-    child.once("exit", (code) => reject(new Error(`the embedded broker ended with code ${code}`)));
+    // By then everything that it said has come.
+    child.once("close", (code) => {
+      clearTimeout(limit);
+      reject(whyEnded(complaint) ?? new Error(`the embedded broker ended with code ${code}`));
+    });
     createInterface({ input: child.stdout ?? process.stdin }).once("line", (line) => {
       clearTimeout(limit);
       const said: unknown = JSON.parse(line);
@@ -91,4 +98,15 @@ function listeningPort(child: ChildProcess): Promise<number> {
       else reject(new Error("the embedded broker said something else than its address"));
     });
   });
+}
+
+/** With --json it says on stderr what keeps it from starting. */
+function whyEnded(complaint: string): MeshError | null {
+  try {
+    const said: unknown = JSON.parse(complaint.trim().split("\n").at(-1) ?? "");
+    if (typeof said !== "object" || said === null || !("error" in said)) return null;
+    return fromErrorShape(said.error as { code: string; message: string; hint: string });
+  } catch {
+    return null;
+  }
 }

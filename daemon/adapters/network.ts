@@ -38,7 +38,9 @@ export const dial: Dial = (url) =>
 export const fetchJson: FetchJson = async (url) => {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(FETCH_LIMIT_MS), redirect: "error" });
-    return { status: response.status, body: await response.json().catch(() => null) };
+    const date = Date.parse(response.headers.get("date") ?? "");
+    const body = await response.json().catch(() => null);
+    return { status: response.status, body, ...(Number.isNaN(date) ? {} : { date }) };
   } catch (error) {
     const cause =
       error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);

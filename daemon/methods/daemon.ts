@@ -1,4 +1,4 @@
-/** daemon.status, daemon.stop, daemon.selfCheck */
+/** daemon.status, daemon.stop, daemon.doctor, daemon.selfCheck */
 import { MeshError } from "#protocol/errors.ts";
 import { isNewer } from "#protocol/newer.ts";
 import type { Handlers } from "#protocol/registry.ts";
@@ -7,6 +7,7 @@ import { noteOf } from "#sdk/features/workspace.ts";
 import { type Broken, type Caller, type Opened, PERSONAL, type Peer } from "#sdk/peer.ts";
 import type { DaemonConfig, DaemonPorts } from "../ports.ts";
 import type { WorkspaceSockets } from "../workspace-sockets.ts";
+import { doctor } from "./doctor.ts";
 
 const CHECK_LIMIT_MS = 10_000;
 
@@ -38,6 +39,7 @@ export function daemonHandlers(
       ports.requestStop();
       return { stopping: true };
     },
+    doctor: () => doctor(peer),
     selfCheck: () => selfCheck(peer, ports),
   };
 }

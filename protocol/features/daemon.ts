@@ -13,6 +13,16 @@ export const events = {
   void: z.object({ kind: z.literal("void") }),
 };
 
+/** Null `ok`: it can't be told, or doesn't apply. `fix` says what to do where something is wrong. */
+export const check = z.object({
+  name: z.string(),
+  ok: z.boolean().nullable(),
+  detail: z.string(),
+  fix: z.string().nullable(),
+});
+
+export type Check = z.infer<typeof check>;
+
 export const daemonMethods = methods({
   /** The daemon, its links, what is unread and what waits to be sent. */
   status: {
@@ -50,6 +60,12 @@ export const daemonMethods = methods({
     scope: "admin",
     params: z.strictObject({ olderThan: z.string().max(50).optional() }),
     result: z.object({ stopping: z.boolean() }),
+  },
+  /** What the daemon alone can tell: its links, clocks, and what it was sent. */
+  doctor: {
+    scope: "read",
+    params: z.strictObject({}),
+    result: z.object({ checks: z.array(check) }),
   },
   /** One message through everything and back, timed. */
   selfCheck: {

@@ -59,11 +59,14 @@ test("an older verb works with a newer daemon, and leaves it running", async () 
   expect(await alice.daemonPid()).toBe(before.pid);
 });
 
-test("up of a newer version replaces an older daemon", async () => {
+test("doctor tells of an older daemon, up replaces it", async () => {
   const world = createWorld();
   const alice = world.newcomer("alice");
   const older = personAt(alice.home, world.folder, installVersion(world.folder, OLDER));
   const before = (await older.ok("up", "--name", "alice", "--no-broker")).daemon;
+  const { stdout } = await alice.run(["doctor", "--json"]);
+  const version = JSON.parse(stdout).checks.find(({ name }: { name: string }) => name === "version");
+  expect(version).toMatchObject({ ok: false, detail: expect.stringContaining(OLDER) });
   const after = (await alice.ok("up")).daemon;
   expect([before.version, after.version]).toEqual([OLDER, VERSION]);
   expect(after.pid).not.toBe(before.pid);

@@ -1,0 +1,115 @@
+/** daemon.doctor: what the daemon alone can tell. A new check is a line in one of the lists at the end. */
+import { MeshError } from "#protocol/errors.ts";
+import type { Check } from "#protocol/features/daemon.ts";
+import type { Opened, Peer } from "#sdk/peer.ts";
+import type { PeerPorts } from "#sdk/ports.ts";
+import { bad, good, unknown } from "../doctor.ts";
+
+const ANSWER_LIMIT_MS = 5000;
+const LINK_LIMIT_MS = 3000;
+/** More than this, and what a broker calls expired or too old surprises. */
+const MAX_SKEW_MS = 60_000;
+
+type Examined = Opened & {
+  /** The broker's health page; null for a workspace without a broker. */
+  answer: Promise<BrokerAnswer> | null;
+};
+
+type BrokerAnswer = { skewMs: number | null } | { why: string };
+
+/** Asked once for each workspace, by all checks that want it. */
+async function askBroker({ clock, timers, fetchJson }: PeerPorts, broker: string): Promise<BrokerAnswer> {
+  let cancel = () => {};
+  const tooLate = new Promise<BrokerAnswer>((resolve) => {
+    const why = `${broker} didn't answer within ${ANSWER_LIMIT_MS / 1000} s`;
+    cancel = timers.after(ANSWER_LIMIT_MS, () => resolve({ why }));
+  });
+  const asked = async (): Promise<BrokerAnswer> => {
+    const before = clock.now();
+    try {
+      const { status, date } = await fetchJson(`${broker}/health`);
+      if (status !== 200) return { why: `${broker} answered with ${status}` };
+      // The header has whole seconds: the middle of one is the best guess.
+      return { skewMs: date === undefined ? null : date + 500 - (before + clock.now()) / 2 };
+    } catch (error) {
+      return { why: error instanceof MeshError ? error.message : String(error) };
+    } finally {
+      cancel();
+    }
+  };
+  return Promise.race([asked(), tooLate]);
+}
+
+async function link({ slug, workspace, answer }: Examined): Promise<Check> {
+  const name = `link ${slug}`;
+  if (!answer) return unknown(name, "It lives on this machine only.");
+  // Right after a start the link is just being made.
+  const online = () => (workspace.link() === "online" ? true : null);
+  if (await workspace.changed.until(online, LINK_LIMIT_MS, "the link").catch(() => false))
+    return good(name, `online at ${workspace.broker}`);
+  const reached = await answer;
+  const why = (workspace.trouble() ?? workspace.linkTrouble())?.message ?? "It is being dialled.";
+  return "why" in reached
+    ? bad(
+        name,
+        `offline: ${reached.why}`,
+        "Is the broker running, and is its address right? Messages wait meanwhile.",
+      )
+    : bad(name, `offline, though ${workspace.broker} answers: ${why}`, "See `claudemesh logs`.");
+}
+
+async function clocks({ slug, answer }: Examined): Promise<Check> {
+  const name = `clock ${slug}`;
+  const reached = answer && (await answer);
+  if (!reached || "why" in reached || reached.skewMs === null)
+    return unknown(name, "There is no broker to compare with.");
+  const seconds = reached.skewMs / 1000;
+  const said = `this machine is ${Math.abs(seconds).toFixed(1)} s ${seconds > 0 ? "behind" : "ahead of"} the broker`;
+  return Math.abs(reached.skewMs) > MAX_SKEW_MS
+    ? bad(name, said, "Let the system set its clock by the network.")
+    : good(name, said);
+}
+
+/** Records that were sent here and can't be believed, or not yet be read. */
+function records({ slug, workspace }: Examined): Check {
+  const name = `records ${slug}`;
+  const count = (sql: string) => Number(workspace.replica.db.sql(sql).get()?.count ?? 0);
+  const refused = count("SELECT count(*) AS count FROM refusals");
+  const waiting = count("SELECT count(*) AS count FROM records WHERE status <> 'applied'");
+  const rest = waiting > 0 ? `; ${waiting} wait for a key or for a newer claudemesh` : "";
+  return refused > 0
+    ? bad(
+        name,
+        `${refused} refused, as they can't be believed${rest}`,
+        "Ask who runs the broker; see `claudemesh logs`.",
+      )
+    : good(name, `none refused${rest}`);
+}
+
+/** Each is asked of each workspace. */
+const workspaceChecks: readonly ((examined: Examined) => Check | Promise<Check>)[] = [link, clocks, records];
+
+export async function doctor(peer: Peer): Promise<{ checks: Check[] }> {
+  const broken = peer
+    .broken()
+    .map(({ slug, why }) => bad(`workspace ${slug}`, why.message, "See what is said of its database."));
+  const each = peer.opened().map((opened) => {
+    const { broker } = opened.workspace;
+    const examined = { ...opened, answer: broker === null ? null : askBroker(peer.ports, broker) };
+    return Promise.all(workspaceChecks.map((look) => looked(look, examined)));
+  });
+  return { checks: [...broken, ...(await Promise.all(each)).flat()] };
+}
+
+/** A check that fails itself has found something: say, a database that fails just now. */
+async function looked(
+  look: (examined: Examined) => Check | Promise<Check>,
+  examined: Examined,
+): Promise<Check> {
+  try {
+    return await look(examined);
+  } catch (error) {
+    const why = error instanceof MeshError ? error.message : String(error);
+    return bad(`workspace ${examined.slug}`, why, "See `claudemesh logs`.");
+  }
+}
