@@ -1,6 +1,7 @@
 /** daemon.doctor: what the daemon alone can tell. A new check is a line in one of the lists at the end. */
 import { MeshError } from "#protocol/errors.ts";
 import type { Check } from "#protocol/features/daemon.ts";
+import { findingsIn } from "#sdk/features/audit.ts";
 import type { Opened, Peer } from "#sdk/peer.ts";
 import type { PeerPorts } from "#sdk/ports.ts";
 import { bad, good, unknown } from "../doctor.ts";
@@ -70,20 +71,19 @@ async function clocks({ slug, answer }: Examined): Promise<Check> {
     : good(name, said);
 }
 
-/** Records that were sent here and can't be believed, or not yet be read. */
-function records({ slug, workspace }: Examined): Check {
-  const name = `records ${slug}`;
-  const count = (sql: string) => Number(workspace.replica.db.sql(sql).get()?.count ?? 0);
-  const refused = count("SELECT count(*) AS count FROM refusals");
-  const waiting = count("SELECT count(*) AS count FROM records WHERE status <> 'applied'");
+/** What doesn't add up in what the broker gave: withheld, forked, refused; and what can't be read yet. */
+function records(examined: Examined): Check {
+  const name = `records ${examined.slug}`;
+  const { db } = examined.workspace.replica;
+  const waiting = Number(db.sql("SELECT count(*) AS n FROM records WHERE status <> 'applied'").get()?.n ?? 0);
   const rest = waiting > 0 ? `; ${waiting} wait for a key or for a newer claudemesh` : "";
-  return refused > 0
-    ? bad(
-        name,
-        `${refused} refused, as they can't be believed${rest}`,
-        "Ask who runs the broker; see `claudemesh logs`.",
-      )
-    : good(name, `none refused${rest}`);
+  const counts = new Map<string, number>();
+  for (const { type, count } of findingsIn(examined)) counts.set(type, (counts.get(type) ?? 0) + count);
+  const told = [...counts].map(([type, count]) => `${count} ${type}`).join(", ");
+  const isBad = [...counts.keys()].some((type) => type !== "expired");
+  return isBad
+    ? bad(name, `${told}${rest}`, "See `claudemesh audit show`, and ask who runs the broker.")
+    : good(name, `${told === "" ? "none missing, none refused" : told}${rest}`);
 }
 
 /** Each is asked of each workspace. */
