@@ -68,6 +68,8 @@ export type DeviceSocket = {
   ws: WebSocket;
   /** The next control frame of that type; the others before it are skipped. */
   next(type: string): Promise<Said>;
+  /** Binary frames that came: records pushed, and items of pages. */
+  records(): number;
   /** Resolves with the close code. */
   closed: Promise<number>;
 };
@@ -75,10 +77,14 @@ export type DeviceSocket = {
 /** Opened, and nothing said yet. */
 export async function openSocket(url: string): Promise<DeviceSocket> {
   const ws = new WebSocket(url.replace(/^http/, "ws"), { perMessageDeflate: false });
+  let records = 0;
   const heard: Said[] = [];
   const waiting: ((said: Said | null) => void)[] = [];
   ws.on("message", (data, isBinary) => {
-    if (isBinary) return;
+    if (isBinary) {
+      records++;
+      return;
+    }
     const said: Said = JSON.parse(String(data));
     const next = waiting.shift();
     if (next) next(said);
@@ -95,6 +101,7 @@ export async function openSocket(url: string): Promise<DeviceSocket> {
   return {
     ws,
     closed,
+    records: () => records,
     async next(type) {
       for (;;) {
         const said = heard.shift() ?? (await new Promise<Said | null>((resolve) => waiting.push(resolve)));
