@@ -137,10 +137,11 @@ test("live frames are held back from who doesn't read, and come by pages once it
 
 test("history is read page by page for who doesn't read it, and all of it comes once it does", async () => {
   const { store, log, client, socket, head, seen } = await fed();
-  const reading = createReading(store, log.id, socket, BROKER_LIMITS);
+  const waitingReads = 200;
+  const reading = createReading(store, log.id, socket, { ...BROKER_LIMITS, waitingReads });
   client.pause();
-  // As many pages as may be asked for at once, each of what would be 20 MB.
-  const asked = Array.from({ length: BROKER_LIMITS.waitingReads }, (_, i) =>
+  // Far more pages than the kernel takes in, and each of what would be 20 MB.
+  const asked = Array.from({ length: waitingReads }, (_, i) =>
     reading.page({ type: "read", request: i + 1, label: EVERYONE, before: log.head + 1, limit: 200 }),
   );
   let most = 0;
@@ -150,7 +151,7 @@ test("history is read page by page for who doesn't read it, and all of it comes 
   expect(most).toBeLessThan(ONE_PAGE);
   client.resume();
   await Promise.all(asked);
-  await until(client, () => seen.length === 2 * BROKER_LIMITS.waitingReads);
+  await until(client, () => seen.length === 2 * waitingReads);
   expect(seen.slice(0, 2)).toEqual([head + COUNT, head + COUNT - 1]);
 });
 
