@@ -18,6 +18,13 @@ export function openSqlite(path: string, migrations: readonly Migration[]): Data
   }
 }
 
+/** A second connection that only reads; `path` has been opened with its migrations before. */
+export function openSqliteToRead(path: string): Database {
+  const sqlite = new Sqlite(path, { readonly: true, fileMustExist: true });
+  sqlite.pragma("busy_timeout = 5000");
+  return wrap(sqlite);
+}
+
 function setUp(sqlite: Sqlite.Database, migrations: readonly Migration[]): Database {
   sqlite.pragma("journal_mode = WAL");
   sqlite.pragma("synchronous = FULL");

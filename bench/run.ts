@@ -1,11 +1,13 @@
 /** `npm run bench` measures everything; `npm run bench -- hop` one figure. */
+
+import { catchUp } from "./catch-up.ts";
 import { type Bench, percentile } from "./figure.ts";
 import { hop } from "./hop.ts";
 import { reconnect } from "./reconnect.ts";
 import { socket } from "./socket.ts";
 import { verb } from "./verb.ts";
 
-const benches: readonly Bench[] = [verb, socket, hop, reconnect];
+const benches: readonly Bench[] = [verb, socket, hop, catchUp, reconnect];
 const wanted = process.argv.slice(2);
 
 for (const bench of benches) {

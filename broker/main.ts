@@ -11,6 +11,7 @@ import { createLogger } from "#adapters/logger.ts";
 import { VERSION } from "#adapters/version.ts";
 import { ERRORS, errorShape, MeshError } from "#protocol/errors.ts";
 import { brokerOrigin } from "#protocol/frames.ts";
+import { withReadingThread } from "./adapters/reading-thread.ts";
 import { listen } from "./adapters/server.ts";
 import { openSqliteStore } from "./adapters/sqlite-store.ts";
 import { createBroker } from "./broker.ts";
@@ -97,7 +98,8 @@ async function run(options: Options): Promise<void> {
     log.error({ error: String(error) }, "storage failed; ending so that memory and disk can't differ");
     process.exit(1);
   };
-  const store = openSqliteStore(join(options.data, "broker.db"));
+  const database = join(options.data, "broker.db");
+  const store = withReadingThread(openSqliteStore(database), database);
   const world = { clock: systemClock, timers: systemTimers, random: systemRandom, curves: nodeCurves };
   const make = (port: number) =>
     createBroker(

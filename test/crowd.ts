@@ -19,7 +19,7 @@ export async function foundWorkspace(
   store: Pick<Store, "commit">,
   name: string,
   count: number,
-): Promise<{ devices: CrowdDevice[]; head: number }> {
+): Promise<{ devices: CrowdDevice[]; head: number; logId: string }> {
   const owner = await person(name);
   const chain = await found(owner, name);
   await chain.epoch(owner);
@@ -32,6 +32,7 @@ export async function foundWorkspace(
   return {
     devices: devices.map((device) => ({ workspace, member: owner.id, device, head: state.head })),
     head: chain.sequence - 1,
+    logId,
   };
 }
 
