@@ -25,6 +25,7 @@ export type Room = {
   heartbeat(): void;
   hear(news: News): void;
   size(): number;
+  lagging(): number;
 };
 
 /** Of more than `connectionsPerDevice` the oldest goes: a device that comes back half-dead must not be locked out. */
@@ -109,6 +110,7 @@ export function createRoom(log: WorkspaceLog, connectionsPerDevice: number): Roo
       if (news.records.some(({ header }) => header.to === "chain")) expelTheDeparted();
     },
     size: () => occupants.size,
+    lagging: () => [...occupants].filter(({ feeder }) => feeder.isLagging()).length,
   };
 }
 

@@ -12,6 +12,7 @@ import { wsPair } from "#test/ws-pair.ts";
 import { openSqliteStore } from "../adapters/sqlite-store.ts";
 import { BROKER_LIMITS } from "../limits.ts";
 import type { WorkspaceLog } from "../log/log.ts";
+import { noMetrics } from "../metrics.ts";
 import { boundedSocket } from "./bounded.ts";
 import { createFeeder } from "./feeder.ts";
 import { createReading } from "./reading.ts";
@@ -44,7 +45,7 @@ async function fed() {
     pending: 0,
   };
   const failures: unknown[] = [];
-  const ports = { store, clock: systemClock, limits: BROKER_LIMITS };
+  const ports = { store, clock: systemClock, metrics: noMetrics, limits: BROKER_LIMITS };
   const reader = { member: "", labels: new Set([EVERYONE]) };
   const feeder = createFeeder(ports, log, reader, socket, (error) => failures.push(error));
   onTestFinished(feeder.stop);
