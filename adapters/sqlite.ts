@@ -25,6 +25,16 @@ export function openSqlite(
   }
 }
 
+/** A second connection that only reads; `path` has been opened with its migrations before. */
+export function openSqliteToRead(path: string): Database {
+  const sqlite = new Sqlite(path, { readonly: true, fileMustExist: true });
+  sqlite.pragma("busy_timeout = 5000");
+  return wrap(
+    sqlite,
+    guard(path, () => {}),
+  );
+}
+
 type Guard = <T>(work: () => T) => T;
 
 /** Lets errors pass, and names those that say that the file or the disk under it has failed. */

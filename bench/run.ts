@@ -1,4 +1,6 @@
 /** `npm run bench` measures everything; `npm run bench -- hop` one figure. */
+
+import { catchUp } from "./catch-up.ts";
 import { type Bench, percentile } from "./figure.ts";
 import { hop } from "./hop.ts";
 import { reconnect } from "./reconnect.ts";
@@ -6,7 +8,7 @@ import { search } from "./search.ts";
 import { socket } from "./socket.ts";
 import { verb } from "./verb.ts";
 
-const benches: readonly Bench[] = [verb, socket, hop, search, reconnect];
+const benches: readonly Bench[] = [verb, socket, hop, search, catchUp, reconnect];
 const wanted = process.argv.slice(2);
 
 for (const bench of benches) {

@@ -1,18 +1,22 @@
 /** A broker from its parts. Everything of the world comes in through `ports`, so a whole mesh can run in one process. */
-import type { Hono } from "hono";
+import type { Clock } from "#protocol/ports.ts";
 import { createGateway, type Gateway } from "./gateway/gateway.ts";
-import { createHttp } from "./http/http.ts";
+import { type BrokerHttp, createHttp } from "./http/http.ts";
 import { createLog } from "./log/log.ts";
+import { type Metrics, noMetrics } from "./metrics.ts";
 import type { BrokerConfig, BrokerPorts } from "./ports.ts";
 import { createRetention, type RetentionJob } from "./retention.ts";
+import type { Store } from "./store/store.ts";
 
-export type Broker = { gateway: Gateway; http: Hono; retention: RetentionJob; stop(): Promise<void> };
+export type Broker = { gateway: Gateway; http: BrokerHttp; retention: RetentionJob; stop(): Promise<void> };
 
 export function createBroker(ports: BrokerPorts, config: BrokerConfig): Broker {
-  const log = createLog(ports);
-  const gateway = createGateway(ports, config, log);
-  const retention = createRetention(ports, config, log);
-  const http = createHttp(ports, gateway.connections);
+  const metrics = ports.metrics ?? noMetrics;
+  const counting = { ...ports, metrics, store: counted(ports.store, ports.clock, metrics) };
+  const log = createLog(counting);
+  const gateway = createGateway(counting, config, log);
+  const retention = createRetention(counting, config, log);
+  const http = createHttp(counting, config, gateway.connections);
   return {
     gateway,
     http,
@@ -21,6 +25,18 @@ export function createBroker(ports: BrokerPorts, config: BrokerConfig): Broker {
       retention.stop();
       gateway.stop();
       await ports.store.close();
+    },
+  };
+}
+
+function counted(store: Store, clock: Clock, metrics: Metrics): Store {
+  return {
+    ...store,
+    async commit(commit) {
+      const start = clock.now();
+      await store.commit(commit);
+      metrics.committed(commit.records.length, (clock.now() - start) / 1000);
+      metrics.count("committed_records", commit.records.length);
     },
   };
 }

@@ -1,5 +1,5 @@
 /** `claudemesh broker`: the broker as a process. */
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { hostname, networkInterfaces } from "node:os";
 import { join, resolve } from "node:path";
 import yargs from "yargs";
@@ -12,6 +12,8 @@ import { fromSystem as fromPlace } from "#adapters/system-error.ts";
 import { VERSION } from "#adapters/version.ts";
 import { ERRORS, errorShape, MeshError } from "#protocol/errors.ts";
 import { brokerOrigin } from "#protocol/frames.ts";
+import { createPrometheus } from "./adapters/prometheus.ts";
+import { withReadingThread } from "./adapters/reading-thread.ts";
 import { listen } from "./adapters/server.ts";
 import { openSqliteStore } from "./adapters/sqlite-store.ts";
 import { createBroker } from "./broker.ts";
@@ -27,6 +29,7 @@ type Options = {
   data: string;
   publicUrls: string[];
   trustedProxies: string[];
+  metricsTokenFile: string | undefined;
   json: boolean;
   parentPipe: boolean;
   retention: RetentionPolicy;
@@ -61,6 +64,11 @@ function readOptions(argv: string[]): Options {
       default: [],
       describe: "address of a proxy, other than this machine, whose X-Forwarded-For is believed",
     })
+    .option("metrics-token-file", {
+      type: "string",
+      describe:
+        "a file with the token that opens /metrics from anywhere; without, it is for this machine only",
+    })
     .option("json", {
       type: "boolean",
       default: false,
@@ -76,7 +84,7 @@ function readOptions(argv: string[]): Options {
     })
     .parseSync();
   const { host, port, json, data, parentPipe, retainDays, retainMb } = values;
-  const { publicUrl: publicUrls, trustedProxy: trustedProxies } = values;
+  const { publicUrl: publicUrls, trustedProxy: trustedProxies, metricsTokenFile } = values;
   if (!Number.isInteger(port) || port < 0 || port > 65535) {
     throw new MeshError("usage", "--port is not a port.", "Give a number from 0 to 65535.");
   }
@@ -92,7 +100,17 @@ function readOptions(argv: string[]): Options {
     keepMs: retainDays * DAY_MS,
     quotaBytes: retainMb * MEBIBYTE,
   };
-  return { host, port, json, data: resolve(data), publicUrls, trustedProxies, parentPipe, retention };
+  return {
+    host,
+    port,
+    json,
+    data: resolve(data),
+    publicUrls,
+    trustedProxies,
+    metricsTokenFile,
+    parentPipe,
+    retention,
+  };
 }
 
 /** By which names devices may know this broker: what was said, and every address that leads here. */
@@ -107,6 +125,21 @@ function originsOf({ host, publicUrls }: Options, port: number): Set<string> {
     : [...local, host.includes(":") ? `[${host}]` : host];
   const urls = [...publicUrls, ...names.map((name) => `http://${name}:${port}`)];
   return new Set(urls.filter((url) => URL.canParse(url)).map(brokerOrigin));
+}
+
+const SHORTEST_TOKEN = 16;
+
+/** Behind a proxy on this machine everybody comes from this machine: then it takes the token. */
+function readersOf({ publicUrls, metricsTokenFile }: Options): { local: boolean; token: string | null } {
+  const local = publicUrls.length === 0;
+  if (metricsTokenFile === undefined) return { local, token: null };
+  const token = readFileSync(metricsTokenFile, "utf8").trim();
+  if (token.length >= SHORTEST_TOKEN) return { local, token };
+  throw new MeshError(
+    "usage",
+    "The token for the metrics is too short.",
+    `Put at least ${SHORTEST_TOKEN} characters into the file, e.g. by \`openssl rand -hex 16\`.`,
+  );
 }
 
 async function run(options: Options): Promise<void> {
@@ -124,12 +157,20 @@ async function run(options: Options): Promise<void> {
     log.error({ error: String(error) }, "storage failed; ending so that memory and disk can't differ");
     process.exit(1);
   };
-  const store = openSqliteStore(join(options.data, "broker.db"));
+  const database = join(options.data, "broker.db");
+  const store = withReadingThread(openSqliteStore(database), database);
   const world = { clock: systemClock, timers: systemTimers, random: systemRandom, curves: nodeCurves };
+  // Nobody asks a daemon's own broker, and watching the event loop wakes an idle machine up.
+  const counting = options.parentPipe ? {} : { metrics: createPrometheus() };
   const make = (port: number) =>
     createBroker(
-      { ...world, store, bus: createBus(), log, fatal },
-      { ...DEFAULT_TIMES, origins: originsOf(options, port), retention: options.retention },
+      { ...world, store, bus: createBus(), log, fatal, ...counting },
+      {
+        ...DEFAULT_TIMES,
+        origins: originsOf(options, port),
+        metrics: readersOf(options),
+        retention: options.retention,
+      },
     );
   const listening = await listen(options.host, options.port, make, {
     proxies: new Set(options.trustedProxies),
@@ -174,6 +215,9 @@ function fail(error: unknown, json: boolean): never {
 function fromSystem(error: unknown): MeshError | null {
   const code = error instanceof Error && "code" in error ? error.code : "";
   if (code === "EADDRINUSE") return new MeshError("conflict", "The port is in use.", "Give another --port.");
+  if (code === "ENOENT") {
+    return new MeshError("bad_data", `There is no such file: ${String(error)}`, "Check the paths.");
+  }
   if (code === "EACCES" || code === "EROFS" || code === "EADDRNOTAVAIL") {
     return new MeshError(
       "bad_data",

@@ -2,6 +2,7 @@
 import type { Clock, Curves, Log, Random, Timers } from "#protocol/ports.ts";
 import type { Bus } from "./bus.ts";
 import type { BrokerLimits } from "./limits.ts";
+import type { Metrics } from "./metrics.ts";
 import type { Store } from "./store/store.ts";
 
 export type BrokerPorts = {
@@ -12,9 +13,13 @@ export type BrokerPorts = {
   store: Store;
   bus: Bus;
   log: Log;
+  /** Without, nothing is counted. */
+  metrics?: Metrics;
   /** Storage failed in a way that leaves memory and disk apart: the process has to end. */
   fatal(error: unknown): void;
 };
+
+export type CountingPorts = BrokerPorts & { metrics: Metrics };
 
 export type BrokerConfig = {
   /** Addresses by which devices may know this broker, as `brokerOrigin` writes them. A hello for another is refused. */
@@ -27,6 +32,8 @@ export type BrokerConfig = {
   /** Changes of presence within this time are told together. */
   presenceTickMs: number;
   retention: RetentionPolicy;
+  /** Who may read /metrics: this machine, where that says something, or whoever has the token. Without: nobody. */
+  metrics?: { local: boolean; token: string | null };
   /** Where they differ from BROKER_LIMITS. */
   limits?: Partial<BrokerLimits>;
 };

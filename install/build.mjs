@@ -63,12 +63,13 @@ const LASTING = {
   },
 };
 
-/** @type {Bundle[]} bin/claudemesh chooses among them by its first argument */
+/** @type {Bundle[]} bin/claudemesh chooses among them by its first argument; the broker itself starts its reader */
 const BUNDLES = [
   { name: "cli.cjs", entry: "cli/main.ts", options: QUICK },
   { name: "adapter.cjs", entry: "mcp-adapter/main.ts", options: QUICK },
   { name: "daemon.mjs", entry: "daemon/main.ts", options: LASTING },
   { name: "broker.mjs", entry: "broker/main.ts", options: LASTING },
+  { name: "broker-reader.mjs", entry: "broker/adapters/sqlite-reader.ts", options: LASTING },
 ];
 
 try {

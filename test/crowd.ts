@@ -19,7 +19,7 @@ export async function foundWorkspace(
   store: Pick<Store, "commit">,
   name: string,
   count: number,
-): Promise<{ devices: CrowdDevice[]; head: number }> {
+): Promise<{ devices: CrowdDevice[]; head: number; logId: string }> {
   const owner = await person(name);
   const chain = await found(owner, name);
   await chain.epoch(owner);
@@ -32,6 +32,7 @@ export async function foundWorkspace(
   return {
     devices: devices.map((device) => ({ workspace, member: owner.id, device, head: state.head })),
     head: chain.sequence - 1,
+    logId,
   };
 }
 
@@ -68,6 +69,8 @@ export type DeviceSocket = {
   ws: WebSocket;
   /** The next control frame of that type; the others before it are skipped. */
   next(type: string): Promise<Said>;
+  /** Binary frames that came: records pushed, and items of pages. */
+  records(): number;
   /** Resolves with the close code. */
   closed: Promise<number>;
 };
@@ -75,10 +78,14 @@ export type DeviceSocket = {
 /** Opened, and nothing said yet. */
 export async function openSocket(url: string): Promise<DeviceSocket> {
   const ws = new WebSocket(url.replace(/^http/, "ws"), { perMessageDeflate: false });
+  let records = 0;
   const heard: Said[] = [];
   const waiting: ((said: Said | null) => void)[] = [];
   ws.on("message", (data, isBinary) => {
-    if (isBinary) return;
+    if (isBinary) {
+      records++;
+      return;
+    }
     const said: Said = JSON.parse(String(data));
     const next = waiting.shift();
     if (next) next(said);
@@ -95,6 +102,7 @@ export async function openSocket(url: string): Promise<DeviceSocket> {
   return {
     ws,
     closed,
+    records: () => records,
     async next(type) {
       for (;;) {
         const said = heard.shift() ?? (await new Promise<Said | null>((resolve) => waiting.push(resolve)));

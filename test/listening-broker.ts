@@ -13,6 +13,9 @@ import type { BrokerLimits } from "#broker/limits.ts";
 import { type BrokerConfig, DEFAULT_RETENTION, DEFAULT_TIMES } from "#broker/ports.ts";
 import type { Store } from "#broker/store/store.ts";
 
+/** Fixtures are from another year. */
+const FOREVER = { ...DEFAULT_RETENTION, keepMs: Number.MAX_SAFE_INTEGER };
+
 export type ListeningBroker = { url: string; port: number; store: Store };
 
 /** It ends with the test. */
@@ -30,7 +33,7 @@ export async function listeningBroker(
   const ports = { ...world, store, bus: createBus(), log: silent, fatal };
   const make = (port: number) => {
     const origins = new Set([`http://127.0.0.1:${port}`]);
-    return createBroker(ports, { ...DEFAULT_TIMES, origins, limits, retention: DEFAULT_RETENTION, ...times });
+    return createBroker(ports, { ...DEFAULT_TIMES, origins, limits, retention: FOREVER, ...times });
   };
   const listening = await listen("127.0.0.1", 0, make, { limits });
   onTestFinished(async () => {

@@ -8,7 +8,7 @@ import { LIMITS } from "#protocol/limits.ts";
 import type { Broker } from "../broker.ts";
 import { createStrangers } from "../gateway/strangers.ts";
 import { BROKER_LIMITS, type BrokerLimits } from "../limits.ts";
-import { addressOf, isProxy } from "./address.ts";
+import { addressOf, isLoopback, isProxy } from "./address.ts";
 import { createLiveness } from "./liveness.ts";
 
 export type Listening = { port: number; close(): Promise<void> };
@@ -47,7 +47,13 @@ export async function listen(
   const strangers = countStrangers(server, proxies, limits.strangersPerAddress);
   const address = await bind(server, host, port);
   const broker = makeBroker(address.port);
-  server.on("request", getRequestListener(broker.http.fetch));
+  server.on(
+    "request",
+    getRequestListener((request, { incoming }) => {
+      const isLocal = isLoopback(incoming.socket.remoteAddress ?? "");
+      return broker.http.fetch(request, { isLocal });
+    }),
+  );
 
   const liveness = createLiveness(limits.stallMs);
   // Apart from the call, as the types don't know closeTimeout.

@@ -4,15 +4,24 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { startChild } from "#test/child.ts";
 import { storeSuite } from "../store/store.suite.ts";
+import { withReadingThread } from "./reading-thread.ts";
 import { openSqliteStore } from "./sqlite-store.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "store-"));
 let places = 0;
+/** No span of sequences is so short that it isn't read in the thread. */
+const NONE = -1;
 afterAll(() => rmSync(folder, { recursive: true }));
 
 storeSuite(
   "SQLite store",
   async (place) => openSqliteStore(place),
+  () => join(folder, `store-${places++}.db`),
+);
+
+storeSuite(
+  "SQLite store with a reading thread",
+  async (place) => withReadingThread(openSqliteStore(place), place, { few: NONE }),
   () => join(folder, `store-${places++}.db`),
 );
 

@@ -42,9 +42,8 @@ const MIGRATIONS: readonly Migration[] = [
   },
 ];
 
-/** `path` may be ":memory:". */
-export function openSqliteStore(path: string): Store {
-  const database = openSqlite(path, MIGRATIONS);
+/** `path` may be ":memory:". With a `database` that only reads, so does the store. */
+export function openSqliteStore(path: string, database = openSqlite(path, MIGRATIONS)): Store {
   const numbers = new Map<string, number>();
 
   const numberOf = (workspace: string): number => {

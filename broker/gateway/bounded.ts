@@ -1,6 +1,28 @@
-/** A socket that ends when its other end lets too much pile up here, whatever it was that was sent. */
+/** Sockets that know what goes through them. */
 import type { Socket } from "#protocol/ports.ts";
+import type { Metrics } from "../metrics.ts";
 
+type Data = string | Uint8Array;
+
+/** Counts what goes out. What comes in is counted where its pace is. */
+export function countingSocket(socket: Socket, metrics: Metrics): Socket {
+  return {
+    ...socket,
+    send(data) {
+      metrics.count("sent_bytes", data.length);
+      socket.send(data);
+    },
+    sendAll(frames) {
+      metrics.count(
+        "sent_bytes",
+        frames.reduce((sum: number, data: Data) => sum + data.length, 0),
+      );
+      socket.sendAll(frames);
+    },
+  };
+}
+
+/** Ends when its other end lets too much pile up here, whatever it was that was sent. */
 export function boundedSocket(socket: Socket, mostBuffered: number, tooSlow: () => void): Socket {
   let isOver = false;
   const look = () => {

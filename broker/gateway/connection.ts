@@ -15,7 +15,7 @@ import { PROTOCOL_VERSION } from "#protocol/version.ts";
 import type { BrokerLimits } from "../limits.ts";
 import type { Author } from "../log/judge.ts";
 import type { Log, WorkspaceLog } from "../log/log.ts";
-import type { BrokerConfig, BrokerPorts } from "../ports.ts";
+import type { BrokerConfig, CountingPorts } from "../ports.ts";
 import type { PresenceBook } from "../presence/presence.ts";
 import type { Admission } from "./admission.ts";
 import { busy, retryAfter } from "./busy.ts";
@@ -32,7 +32,7 @@ const REFUSED = 1008;
 
 /** What the gateway lends to each of its connections. */
 export type Floor = {
-  ports: BrokerPorts;
+  ports: CountingPorts;
   config: BrokerConfig;
   limits: BrokerLimits;
   log: Log;
@@ -56,6 +56,7 @@ type Owner = {
 
 export function serveConnection(floor: Floor, socket: Socket, { known, gone }: Owner): void {
   const { ports, config, limits } = floor;
+  const { metrics } = ports;
   const nonce = newNonce(ports.random);
   const pace = createPace(ports.clock, limits);
   let seat: Seat | null = null;
@@ -79,12 +80,15 @@ export function serveConnection(floor: Floor, socket: Socket, { known, gone }: O
 
   const refuse = (error: unknown) => {
     if (ended) return;
+    const { code } = errorShape(error);
+    if (greeted && !seat) metrics.count("hellos", 1, code);
     sendError(error);
     end();
-    socket.close(REFUSED, errorShape(error).code);
+    socket.close(REFUSED, code);
   };
 
   const cancelHelloLimit = ports.timers.after(config.helloMs, () => {
+    metrics.count("limited", 1, "hello");
     refuse(new MeshError("timeout", "No hello came in time.", "Connect again."));
   });
 
@@ -98,8 +102,10 @@ export function serveConnection(floor: Floor, socket: Socket, { known, gone }: O
       try {
         const admitted = await judgeHello(ports, config, nonce, hello, log);
         const beginning = await beginningOf(ports, hello, log);
+        if (ended) return;
         const way = { pace, refuse, sendError };
-        if (!ended) seat = takeSeat(floor, socket, log, admitted, hello.labels, beginning, way);
+        seat = takeSeat(floor, socket, log, admitted, hello.labels, beginning, way);
+        metrics.count("hellos", 1, admitted.standing);
       } finally {
         if (!seat) floor.log.release(log);
         known();
@@ -124,8 +130,12 @@ export function serveConnection(floor: Floor, socket: Socket, { known, gone }: O
   const onMessage = (data: string | Uint8Array) => {
     if (ended) return;
     const excess = pace.take(data.length);
+    metrics.count("received_bytes", data.length);
     try {
-      if (excess?.isIgnored) throw busy("This device sends too much, and didn't wait.", excess.retryAfterMs);
+      if (excess?.isIgnored) {
+        metrics.count("limited", 1, "pace");
+        throw busy("This device sends too much, and didn't wait.", excess.retryAfterMs);
+      }
       if (typeof data === "string") onText(data, excess)?.catch(refuse);
       else seated().intake.take(data, excess);
     } catch (error) {
@@ -173,7 +183,10 @@ function takeSeat(
     labels,
     feeder,
     sendText: (text) => socket.send(text),
-    supersede: () => refuse(busy("This device has connected too often.", limits.longestBackOffMs)),
+    supersede() {
+      ports.metrics.count("limited", 1, "device");
+      refuse(busy("This device has connected too often.", limits.longestBackOffMs));
+    },
     expel: () => {
       if (isMember) {
         refuse(
@@ -222,6 +235,7 @@ async function answer(
       return room.unsubscribe(occupant, frame.labels);
     case "presence":
       requireMember(author);
+      floor.ports.metrics.count("presence_frames");
       return floor.showing.show(room.log.id, author, frame);
     case "signal":
       return relaySignal(room, author, frame, socket);

@@ -10,6 +10,7 @@ import { LIMITS } from "#protocol/limits.ts";
 import type { Clock, Socket } from "#protocol/ports.ts";
 import type { BrokerLimits } from "../limits.ts";
 import type { WorkspaceLog } from "../log/log.ts";
+import type { Metrics } from "../metrics.ts";
 import type { Store } from "../store/store.ts";
 
 export type Feeder = {
@@ -27,10 +28,10 @@ export type Feeder = {
 
 type Reader = { member: string; labels: ReadonlySet<string> };
 
-type FeederPorts = { store: Store; clock: Clock; limits: BrokerLimits };
+type FeederPorts = { store: Store; clock: Clock; metrics: Metrics; limits: BrokerLimits };
 
 export function createFeeder(
-  { store, clock, limits }: FeederPorts,
+  { store, clock, metrics, limits }: FeederPorts,
   log: WorkspaceLog,
   reader: Reader,
   socket: Socket,
@@ -73,6 +74,7 @@ export function createFeeder(
       };
       const page = await store.select(log.id, selection);
       if (state !== "reading") return;
+      metrics.count("pushed_records", page.records.length);
       const last = page.records.length - 1;
       socket.sendAll(
         page.records.map(({ seq, at, bytes: record }, i) => {
@@ -118,6 +120,7 @@ export function createFeeder(
         spend(frame.length);
         sent.push(frame);
       }
+      metrics.count("pushed_records", sent.length);
       socket.sendAll(sent);
       // Without credit it is the credit that sets it going again.
       if (isFull) pump();
@@ -130,6 +133,7 @@ export function createFeeder(
     },
     heartbeat() {
       if (starvedAt !== null && clock.now() - starvedAt > limits.stallMs) {
+        metrics.count("limited", 1, "credit");
         onError(new MeshError("timeout", "The device took in nothing for too long.", "Connect again."));
       } else tell();
     },

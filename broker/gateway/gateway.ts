@@ -4,10 +4,10 @@ import { encodeFrame } from "#protocol/frames.ts";
 import type { Socket } from "#protocol/ports.ts";
 import { BROKER_LIMITS } from "../limits.ts";
 import type { Log, WorkspaceLog } from "../log/log.ts";
-import type { BrokerConfig, BrokerPorts } from "../ports.ts";
+import type { BrokerConfig, CountingPorts } from "../ports.ts";
 import { createPresenceBook } from "../presence/presence.ts";
 import { createAdmission } from "./admission.ts";
-import { boundedSocket } from "./bounded.ts";
+import { boundedSocket, countingSocket } from "./bounded.ts";
 import { busy, retryAfter } from "./busy.ts";
 import { serveConnection } from "./connection.ts";
 import { createRoom, type Occupant, type Room } from "./room.ts";
@@ -26,7 +26,8 @@ export type Gateway = {
   stop(): void;
 };
 
-export function createGateway(ports: BrokerPorts, config: BrokerConfig, log: Log): Gateway {
+export function createGateway(ports: CountingPorts, config: BrokerConfig, log: Log): Gateway {
+  const { metrics } = ports;
   const limits = { ...BROKER_LIMITS, ...config.limits };
   const presence = createPresenceBook(ports, config);
   const showing = createShowing(ports.timers, limits.presenceMs, presence.update);
@@ -58,21 +59,35 @@ export function createGateway(ports: BrokerPorts, config: BrokerConfig, log: Log
   };
   cancelBeat = ports.timers.after(config.heartbeatMs, beat);
 
-  const turnAway = (socket: Socket, why: string) => {
+  const turnAway = (socket: Socket, limit: string, why: string) => {
+    metrics.count("limited", 1, limit);
     const error = busy(why, admission.backOff());
     socket.listen({ message() {}, close() {} });
     socket.send(encodeFrame({ type: "error", ...errorShape(error), retry: true, ...retryAfter(error) }));
     socket.close(TRY_AGAIN_LATER, error.code);
   };
 
+  metrics.watch(() => {
+    const open = [...rooms.values()].map(({ room }) => room);
+    return {
+      connections: sockets.size,
+      lagging_connections: open.reduce((sum, room) => sum + room.lagging(), 0),
+      open_workspaces: rooms.size,
+      waiting_records: open.reduce((sum, one) => sum + one.log.pending, 0),
+    };
+  });
+
   const floor = { ports, config, limits, log, admission, presence, showing, enter, leave };
   return {
     accept(socket, address = "") {
-      if (sockets.size >= limits.connections) return turnAway(socket, "The broker is full.");
+      if (sockets.size >= limits.connections) return turnAway(socket, "connections", "The broker is full.");
       const known = strangers.meet(address);
-      if (!known) return turnAway(socket, "Too many devices connect from one address at once.");
+      if (!known) return turnAway(socket, "address", "Too many devices connect from one address at once.");
       sockets.add(socket);
-      const bounded = boundedSocket(socket, limits.buffer, () => socket.close(REFUSED, "slow"));
+      const bounded = boundedSocket(countingSocket(socket, metrics), limits.buffer, () => {
+        metrics.count("limited", 1, "buffer");
+        socket.close(REFUSED, "slow");
+      });
       serveConnection(floor, bounded, { known, gone: () => sockets.delete(socket) });
     },
     connections: () => sockets.size,

@@ -10,6 +10,7 @@ import { decodeRecord } from "#protocol/record.ts";
 import type { BrokerLimits } from "../limits.ts";
 import type { Author } from "../log/judge.ts";
 import type { Log, WorkspaceLog } from "../log/log.ts";
+import type { CountingPorts } from "../ports.ts";
 import { busy } from "./busy.ts";
 import type { Excess, Pace } from "./pace.ts";
 
@@ -19,7 +20,7 @@ export type Intake = {
 };
 
 export function createIntake(
-  { log, limits }: { log: Log; limits: BrokerLimits },
+  { log, limits, ports }: { log: Log; limits: BrokerLimits; ports: CountingPorts },
   socket: Socket,
   workspace: WorkspaceLog,
   author: Author,
@@ -62,13 +63,16 @@ export function createIntake(
       const settle: Parameters<Log["append"]>[3] = (outcome) => {
         end(frame.length);
         if (outcome.type === "stored") socket.send(encodeFrame({ type: "ack", id, ...outcome.place }));
-        if (outcome.type === "refused") sendError(outcome.error, { id });
         if (outcome.type === "conflict") {
           const { cell, live } = outcome;
+          ports.metrics.count("refused_records", 1, "conflict");
           socket.send(
             encodeRecordFrame({ type: "current", id, seq: cell.seq, at: cell.at, live }, cell.bytes),
           );
         }
+        if (outcome.type !== "refused") return;
+        ports.metrics.count("refused_records", 1, outcome.error.code);
+        sendError(outcome.error, { id });
       };
       log.append(workspace, author, record, settle, refusal);
     },

@@ -29,6 +29,7 @@ export type Room = {
   /** Hands a signal on; false when nobody is there for it. */
   signal(frame: Signal): boolean;
   size(): number;
+  lagging(): number;
 };
 
 /** Of more than `connectionsPerDevice` the oldest goes: a device that comes back half-dead must not be locked out. */
@@ -121,6 +122,7 @@ export function createRoom(log: WorkspaceLog, connectionsPerDevice: number): Roo
       return found.length > 0;
     },
     size: () => occupants.size,
+    lagging: () => [...occupants].filter(({ feeder }) => feeder.isLagging()).length,
   };
 }
 

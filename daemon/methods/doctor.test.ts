@@ -35,7 +35,10 @@ test("a clock that differs from the broker's is told, by how much and which way,
 
 test("records that were refused are counted", async () => {
   const alice = await alone();
-  expect((await found(alice, { status: 200 }))["records acme"]).toEqual({ ok: true, detail: "none refused" });
+  expect((await found(alice, { status: 200 }))["records acme"]).toEqual({
+    ok: true,
+    detail: "none missing, none refused",
+  });
   alice.opened().workspace.replica.refuse(7, "bad_signature", 0);
   expect((await found(alice, { status: 200 }))["records acme"]).toMatchObject({
     ok: false,

@@ -117,7 +117,9 @@ export function inviteHandlers(peer: Peer): Handlers<Caller>["invite"] {
       const expiresAt = Math.floor(peer.now() + expiresInMs);
       const key = toBase64url(await curves.signingPublicKey(inviteSeed(secret)));
       const state = await one.propose(
-        async () => ({ type: "invite", code, key, role, expiresAt, uses }),
+        // Asked again after a lost answer, it may be there already.
+        async (chain) =>
+          chain.invites.has(code) ? null : { type: "invite", code, key, role, expiresAt, uses },
         CHAIN_WAIT_MS,
       );
       const head = fromBase64url(state.head.hash).subarray(0, 16);
