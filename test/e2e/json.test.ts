@@ -21,6 +21,8 @@ test("the fields of status, workspace create, invite create, join", async () => 
     outbox: count,
     unread: 0,
     cursor: count,
+    trouble: null,
+    socket: text,
   });
   await eventually(
     async () => !JSON.stringify(await alice.ok("status")).includes('"connecting"'),
