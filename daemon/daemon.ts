@@ -17,7 +17,7 @@ const WORKSPACE_CONNECTIONS = 64;
 
 export type Daemon = {
   serve: Serve;
-  start(): void;
+  start(): Promise<void>;
   stop(): Promise<void>;
   /** The database of that name has failed: its workspace is left alone from now on, the others go on. */
   databaseFailed(name: string, why: MeshError): void;
@@ -43,7 +43,7 @@ export async function createDaemon(ports: DaemonPorts, config: DaemonConfig): Pr
       handlers: handlersOf(only, noSessions, own, { ...config, defaultBroker: broker }, sockets),
       session: noSessions.caller,
       most: ["read", "write"],
-      changed() {},
+      async changed() {},
     });
     return serveWith(answer, WORKSPACE_CONNECTIONS);
   });
@@ -55,12 +55,15 @@ export async function createDaemon(ports: DaemonPorts, config: DaemonConfig): Pr
     changed: sockets.sync,
   });
   const serve = serveWith(answer, CONNECTIONS);
-  peer.listen(sockets.sync);
+  peer.listen((_, happening) => {
+    const isMessage = happening.type === "applied" && happening.event.kind !== "workspace.profile";
+    if (!isMessage) sockets.sync();
+  });
   return {
     serve,
-    start() {
+    async start() {
       peer.start();
-      sockets.sync();
+      await sockets.sync();
     },
     databaseFailed(name, why) {
       peer

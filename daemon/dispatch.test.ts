@@ -24,7 +24,7 @@ function client(
     version: "0.2.0",
     log,
     session: () => null,
-    changed() {},
+    async changed() {},
     isStopping,
   });
   const serve = createServe({ answer, version: "0.2.0", pid: 7, log, timers: systemTimers });

@@ -18,8 +18,8 @@ export type Dispatcher = {
   session(id: string): Caller["session"];
   /** What no client of this socket goes beyond; nothing is held back without it. */
   most?: readonly Scope[];
-  /** Called after whatever may have changed something. */
-  changed(): void;
+  /** Called after whatever may have changed something; the answer waits for it. */
+  changed(): Promise<void>;
   /** True once the databases are being closed: nothing is begun any more. */
   isStopping(): boolean;
 };
@@ -117,7 +117,7 @@ export function createDispatch(dispatcher: Dispatcher): Answer {
       closeStream();
       return { id, error: shapeOf(error, log, method) };
     } finally {
-      if (writes) changed();
+      if (writes) await changed();
     }
   };
 }

@@ -153,7 +153,7 @@ async function run(options: Options): Promise<void> {
   }
   endWhenGone(home, socket);
 
-  daemon.start();
+  await daemon.start();
   log.info({ pid: process.pid, version: VERSION }, "started");
   say({ ready: true, already: false, pid: process.pid });
 }

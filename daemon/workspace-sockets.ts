@@ -1,13 +1,12 @@
 /** A socket for each workspace, there as long as the workspace is and under its slug. */
 
 import type { Peer } from "#sdk/peer.ts";
-import { createWorker } from "#sdk/worker.ts";
 import type { Serve } from "./connection.ts";
 import type { DaemonPorts, SocketServer } from "./ports.ts";
 
 export type WorkspaceSockets = {
-  /** Brings the sockets in line with the workspaces, as soon as that can be. */
-  sync(): void;
+  /** Brings the sockets in line with the workspaces; resolves when they are. */
+  sync(): Promise<void>;
   /** Null while there is none. */
   pathOf(workspace: string): string | null;
   close(): void;
@@ -22,6 +21,7 @@ export function createWorkspaceSockets(
   /** Where listening failed: told once, tried again with each change. */
   const failed = new Set<string>();
   let closed = false;
+  let working = Promise.resolve();
 
   const work = async () => {
     const wanted = new Map(peer.opened().map(({ slug, workspace }) => [workspace.id, workspaceSocket(slug)]));
@@ -36,8 +36,9 @@ export function createWorkspaceSockets(
         open.set(id, { path, server: await listen(path, serveFor(id, path)) });
         failed.delete(id);
       } catch (error) {
-        if (!failed.has(id))
-          log.warn({ workspace: id, error: String(error) }, "no socket for this workspace");
+        // By its code: the message has the workspace's name in it.
+        const code = error instanceof Error && "code" in error ? error.code : String(error);
+        if (!failed.has(id)) log.warn({ workspace: id, code }, "no socket for this workspace");
         failed.add(id);
       }
     }
@@ -51,7 +52,12 @@ export function createWorkspaceSockets(
   };
 
   return {
-    sync: createWorker(work, (error) => log.error({ error: String(error) }, "workspace sockets failed")),
+    sync() {
+      working = working
+        .then(work)
+        .catch((error) => log.error({ error: String(error) }, "workspace sockets failed"));
+      return working;
+    },
     pathOf: (id) => open.get(id)?.path ?? null,
     close,
   };
