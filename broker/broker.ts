@@ -8,6 +8,9 @@ import type { Store } from "./store/store.ts";
 
 export type Broker = { gateway: Gateway; http: BrokerHttp; stop(): Promise<void> };
 
+/** Longer nobody waits for devices that don't go. */
+const STOP_LIMIT_MS = 10_000;
+
 export function createBroker(ports: BrokerPorts, config: BrokerConfig): Broker {
   const metrics = ports.metrics ?? noMetrics;
   const counting = { ...ports, metrics, store: counted(ports.store, ports.clock, metrics) };
@@ -17,7 +20,7 @@ export function createBroker(ports: BrokerPorts, config: BrokerConfig): Broker {
     gateway,
     http,
     async stop() {
-      gateway.stop();
+      await gateway.stop(STOP_LIMIT_MS);
       await ports.store.close();
     },
   };
