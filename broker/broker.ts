@@ -1,6 +1,7 @@
 /** A broker from its parts. Everything of the world comes in through `ports`, so a whole mesh can run in one process. */
 import type { Clock } from "#protocol/ports.ts";
 import { createGateway, type Gateway } from "./gateway/gateway.ts";
+import { watchWork } from "./gateway/work.ts";
 import { type BrokerHttp, createHttp } from "./http/http.ts";
 import { createLog } from "./log/log.ts";
 import { type Metrics, noMetrics } from "./metrics.ts";
@@ -10,10 +11,13 @@ import type { Store } from "./store/store.ts";
 
 export type Broker = { gateway: Gateway; http: BrokerHttp; retention: RetentionJob; stop(): Promise<void> };
 
+/** Longer nobody waits for devices that don't go. */
+const STOP_LIMIT_MS = 10_000;
+
 export function createBroker(ports: BrokerPorts, config: BrokerConfig): Broker {
   const metrics = ports.metrics ?? noMetrics;
   const counting = { ...ports, metrics, store: counted(ports.store, ports.clock, metrics) };
-  const log = createLog(counting);
+  const log = watchWork(createLog(counting));
   const gateway = createGateway(counting, config, log);
   const retention = createRetention(counting, config, log);
   const http = createHttp(counting, config, gateway.connections);
@@ -23,7 +27,7 @@ export function createBroker(ports: BrokerPorts, config: BrokerConfig): Broker {
     retention,
     async stop() {
       retention.stop();
-      gateway.stop();
+      await gateway.stop(STOP_LIMIT_MS);
       await ports.store.close();
     },
   };

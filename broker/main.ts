@@ -182,12 +182,14 @@ async function run(options: Options): Promise<void> {
   const stop = async () => {
     if (stopping) return;
     stopping = true;
+    log.info({}, "stopping");
     await listening.close();
     unlock();
     log.info({}, "stopped");
     process.exit(0);
   };
-  process.on("SIGTERM", stop);
+  // Asked twice, it doesn't wait for the devices to go. A Ctrl-C may come twice from one keystroke.
+  process.on("SIGTERM", () => (stopping ? process.exit(1) : stop()));
   // A daemon's broker gets the terminal's Ctrl-C too, but the daemon says goodbye first and then closes the pipe.
   process.on("SIGINT", () => (options.parentPipe ? undefined : stop()));
   if (options.parentPipe) {

@@ -80,11 +80,12 @@ export async function listen(
   return {
     port: address.port,
     async close() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       await broker.stop();
       liveness.stop();
       for (const client of wss.clients) client.terminate();
       server.closeAllConnections();
-      await new Promise<void>((resolve) => server.close(() => resolve()));
+      await closed;
     },
   };
 }

@@ -54,13 +54,20 @@ type Owner = {
   gone(): void;
 };
 
-export function serveConnection(floor: Floor, socket: Socket, { known, gone }: Owner): void {
+export type Served = {
+  /** Takes in nothing more; what came before is still answered. */
+  hush(): void;
+  dismiss(why: MeshError): void;
+};
+
+export function serveConnection(floor: Floor, socket: Socket, { known, gone }: Owner): Served {
   const { ports, config, limits } = floor;
   const { metrics } = ports;
   const nonce = newNonce(ports.random);
   const pace = createPace(ports.clock, limits);
   let seat: Seat | null = null;
   let greeted = false;
+  let hushed = false;
   let ended = false;
 
   const sendError: SendError = (error, about = {}) => {
@@ -128,7 +135,7 @@ export function serveConnection(floor: Floor, socket: Socket, { known, gone }: O
 
   /** What can't even be decoded ends the connection: the two sides don't speak the same protocol. */
   const onMessage = (data: string | Uint8Array) => {
-    if (ended) return;
+    if (ended || hushed) return;
     const excess = pace.take(data.length);
     metrics.count("received_bytes", data.length);
     try {
@@ -158,6 +165,12 @@ export function serveConnection(floor: Floor, socket: Socket, { known, gone }: O
     },
   });
   socket.send(encodeFrame({ type: "challenge", protocol: PROTOCOL_VERSION, nonce }));
+  return {
+    hush() {
+      hushed = true;
+    },
+    dismiss: refuse,
+  };
 }
 
 function takeSeat(

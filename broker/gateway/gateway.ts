@@ -3,30 +3,37 @@ import { errorShape } from "#protocol/errors.ts";
 import { encodeFrame } from "#protocol/frames.ts";
 import type { Socket } from "#protocol/ports.ts";
 import { BROKER_LIMITS } from "../limits.ts";
-import type { Log, WorkspaceLog } from "../log/log.ts";
+import type { WorkspaceLog } from "../log/log.ts";
 import type { BrokerConfig, CountingPorts } from "../ports.ts";
 import { createPresenceBook } from "../presence/presence.ts";
 import { createAdmission } from "./admission.ts";
 import { boundedSocket, countingSocket } from "./bounded.ts";
 import { busy, retryAfter } from "./busy.ts";
-import { serveConnection } from "./connection.ts";
+import { type Served, serveConnection } from "./connection.ts";
 import { createRoom, type Occupant, type Room } from "./room.ts";
 import { createShowing } from "./showing.ts";
 import { createStrangers } from "./strangers.ts";
+import type { WatchedLog } from "./work.ts";
 
 /** WebSocket close codes (RFC 6455 §7.4, and its registry): refused, and come back later. */
 const REFUSED = 1008;
 const TRY_AGAIN_LATER = 1013;
 
+/** What a broker takes to be there again, at least. */
+const RESTART_MS = 1000;
+
 export type Gateway = {
   /** `address`: where the connection comes from, as far as limits tell addresses apart. */
   accept(socket: Socket, address?: string): void;
   connections(): number;
-  /** Ends all connections; the devices come back by themselves. */
-  stop(): void;
+  /**
+   * Takes in nothing more, finishes what was taken, tells each device when to come back, each another time, and
+   * resolves when all of them have gone, or `limitMs` are over.
+   */
+  stop(limitMs: number): Promise<void>;
 };
 
-export function createGateway(ports: CountingPorts, config: BrokerConfig, log: Log): Gateway {
+export function createGateway(ports: CountingPorts, config: BrokerConfig, log: WatchedLog): Gateway {
   const { metrics } = ports;
   const limits = { ...BROKER_LIMITS, ...config.limits };
   const presence = createPresenceBook(ports, config);
@@ -34,8 +41,10 @@ export function createGateway(ports: CountingPorts, config: BrokerConfig, log: L
   const admission = createAdmission(ports, limits);
   const strangers = createStrangers(limits.strangersPerAddress);
   const rooms = new Map<string, { room: Room; close(): void }>();
-  const sockets = new Set<Socket>();
+  const served = new Map<Socket, Served>();
   let stopped = false;
+  /** All have gone. */
+  const gone = Promise.withResolvers<void>();
 
   const enter = (opened: WorkspaceLog, occupant: Occupant): Room => {
     const known = rooms.get(opened.id)?.room;
@@ -70,7 +79,7 @@ export function createGateway(ports: CountingPorts, config: BrokerConfig, log: L
   metrics.watch(() => {
     const open = [...rooms.values()].map(({ room }) => room);
     return {
-      connections: sockets.size,
+      connections: served.size,
       lagging_connections: open.reduce((sum, room) => sum + room.lagging(), 0),
       open_workspaces: rooms.size,
       waiting_records: open.reduce((sum, one) => sum + one.log.pending, 0),
@@ -80,21 +89,33 @@ export function createGateway(ports: CountingPorts, config: BrokerConfig, log: L
   const floor = { ports, config, limits, log, admission, presence, showing, enter, leave };
   return {
     accept(socket, address = "") {
-      if (sockets.size >= limits.connections) return turnAway(socket, "connections", "The broker is full.");
+      if (stopped) return turnAway(socket, "stopping", "The broker stops.");
+      if (served.size >= limits.connections) return turnAway(socket, "connections", "The broker is full.");
       const known = strangers.meet(address);
       if (!known) return turnAway(socket, "address", "Too many devices connect from one address at once.");
-      sockets.add(socket);
       const bounded = boundedSocket(countingSocket(socket, metrics), limits.buffer, () => {
         metrics.count("limited", 1, "buffer");
         socket.close(REFUSED, "slow");
       });
-      serveConnection(floor, bounded, { known, gone: () => sockets.delete(socket) });
+      const leave = () => {
+        served.delete(socket);
+        if (stopped && served.size === 0) gone.resolve();
+      };
+      served.set(socket, serveConnection(floor, bounded, { known, gone: leave }));
     },
-    connections: () => sockets.size,
-    stop() {
+    connections: () => served.size,
+    async stop(limitMs) {
       stopped = true;
       cancelBeat();
-      for (const socket of sockets) socket.close(1001, "the broker stops");
+      const over = Promise.withResolvers<void>();
+      const cancelLimit = ports.timers.after(limitMs, over.resolve);
+      for (const { hush } of served.values()) hush();
+      await Promise.race([log.idle(), over.promise]);
+      for (const { dismiss } of served.values()) {
+        dismiss(busy("The broker stops, or starts again.", RESTART_MS + admission.backOff()));
+      }
+      if (served.size > 0) await Promise.race([gone.promise, over.promise]);
+      cancelLimit();
     },
   };
 }

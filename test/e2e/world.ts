@@ -1,7 +1,7 @@
 /** A throw-away world of real processes: a broker, and people with homes of their own. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
@@ -15,6 +15,8 @@ export type Broker = {
   port: number;
   data: string;
   kill9(): Promise<void>;
+  /** Asks it to end by that signal, so many times, and answers its exit code. */
+  signal(name: NodeJS.Signals, times?: number): Promise<number>;
   /** On the same port and data. */
   restart(): Promise<void>;
 };
@@ -71,6 +73,15 @@ export function createWorld(whenFinished: typeof onTestFinished = onTestFinished
         running.child.kill("SIGKILL");
         await gone;
       },
+      async signal(name, times = 1) {
+        const gone = once(running.child, "exit");
+        for (let i = 0; i < times; i++) {
+          running.child.kill(name);
+          // Two of the same at once are one to the kernel: it has to have heard of the first.
+          if (i + 1 < times) await eventually(() => hasLogged(data, "stopping"), "the first to be heard");
+        }
+        return Number((await gone)[0]);
+      },
       async restart() {
         running = await start(running.port);
       },
@@ -107,4 +118,8 @@ export async function createPair() {
   const [alice, bob] = await Promise.all([world.person("alice", broker), world.person("bob", broker)]);
   await world.team(alice, bob);
   return { world, broker, alice, bob };
+}
+
+async function hasLogged(data: string, words: string): Promise<boolean> {
+  return readFileSync(join(data, "broker.log"), "utf8").includes(`"${words}"`);
 }
