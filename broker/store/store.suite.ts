@@ -18,6 +18,18 @@ export function record(seq: number, changes: Partial<NewRecord> = {}): NewRecord
   };
 }
 
+/** A put by `sender` into the cell `key` of everyone's label. */
+export function put(
+  seq: number,
+  version: number,
+  changes: Partial<NewRecord["cell"] & object> = {},
+): NewRecord {
+  const cell = { key: "k", owner: "", version, hash: `hash-${seq}`, expiresAt: null, tombstone: false };
+  return record(seq, { cell: { ...cell, ...changes } });
+}
+
+const NOTHING_DUE = { appendsBefore: 0, deadBefore: 0, idsBefore: 0, quotaBytes: Number.MAX_SAFE_INTEGER };
+
 export function commitOf(records: readonly NewRecord[], changes: Partial<Commit> = {}): Commit {
   return { workspaces: [], records, invites: [], ...changes };
 }
@@ -105,6 +117,99 @@ export function storeSuite(
       await store.commit(founding(record(2), record(3), record(4, { bytes: new Uint8Array(500) })));
       expect((await store.history("w", "*", 5, 10, 100)).map(({ seq }) => seq)).toEqual([4]);
       expect((await store.history("w", "*", 4, 10, 4)).map(({ seq }) => seq)).toEqual([3, 2]);
+      await store.close();
+    });
+
+    test("a put takes the place of the one before; the identity of that one stays known", async () => {
+      const store = await open(newPlace());
+      await store.commit(founding(put(2, 1), record(3)));
+      await store.commit(commitOf([put(4, 2)]));
+      const [cell] = await store.cells([{ workspace: "w", label: "*", key: "k", owner: "" }]);
+      expect(cell).toMatchObject({
+        seq: 4,
+        at: 1004,
+        version: 2,
+        hash: "hash-4",
+        expiresAt: null,
+        tombstone: false,
+      });
+      const selection = { after: 0, labels: ["*"], sender: "", maxRecords: 10, maxBytes: 1000 };
+      const { records, through } = await store.select("w", selection);
+      expect([records.map(({ seq }) => seq), through]).toEqual([[3, 4], 4]);
+      expect(await store.places([{ workspace: "w", sender: "alice", id: "id-2" }])).toEqual([
+        { seq: 2, at: 1002 },
+      ]);
+      expect([await store.idAt("w", 2), await store.idAt("w", 4)]).toEqual([null, "id-4"]);
+      await store.close();
+    });
+
+    test("cells of other labels, keys and owners are others", async () => {
+      const store = await open(newPlace());
+      const own = (owner: string) => ({ workspace: "w", label: "*", key: "k", owner });
+      await store.commit(founding(put(2, 1), put(3, 1, { owner: "alice" }), put(4, 1, { key: "l" })));
+      const found = await store.cells([own(""), own("alice"), own("bob"), { ...own(""), key: "l" }]);
+      expect(found.map((cell) => cell?.seq ?? null)).toEqual([2, 3, null, 4]);
+      await store.close();
+    });
+
+    test("the head outlives the newest record: no sequence is given twice", async () => {
+      const place = newPlace();
+      const store = await open(place);
+      await store.commit(founding(record(2), put(3, 1, { tombstone: true })));
+      await store.retain({ ...NOTHING_DUE, deadBefore: 5000 });
+      await store.close();
+      const again = await open(place);
+      expect((await again.workspace("w"))?.head).toBe(3);
+      expect(await again.cells([{ workspace: "w", label: "*", key: "k", owner: "" }])).toEqual([null]);
+      await again.close();
+    });
+
+    test("retention by age takes appends, and neither the chain nor live values", async () => {
+      const store = await open(newPlace());
+      await store.commit(founding(record(2), put(3, 1), record(4), record(5)));
+      const { floors } = await store.retain({ ...NOTHING_DUE, appendsBefore: 1005 });
+      expect(floors).toEqual(new Map([["w", 4]]));
+      expect(await store.workspace("w")).toEqual({ logId: "log", head: 5, floor: 4 });
+      const selection = { after: 0, labels: ["*", "chain"], sender: "", maxRecords: 10, maxBytes: 1000 };
+      const { records } = await store.select("w", selection);
+      expect(records.map(({ seq }) => seq)).toEqual([1, 3, 5]);
+      expect(await store.places([{ workspace: "w", sender: "alice", id: "id-2" }])).toEqual([
+        { seq: 2, at: 1002 },
+      ]);
+      await store.retain({ ...NOTHING_DUE, idsBefore: 5000 });
+      expect(await store.places([{ workspace: "w", sender: "alice", id: "id-2" }])).toEqual([null]);
+      await store.close();
+    });
+
+    test("retention by quota takes the oldest until the rest fits", async () => {
+      const store = await open(newPlace());
+      const big = (seq: number) => record(seq, { bytes: new Uint8Array(100) });
+      await store.commit(founding(big(2), big(3), big(4)));
+      const { floors } = await store.retain({ ...NOTHING_DUE, quotaBytes: 210 });
+      expect(floors.get("w")).toBe(2);
+      expect((await store.retain({ ...NOTHING_DUE, quotaBytes: 210 })).floors.size).toBe(0);
+      await store.close();
+    });
+
+    test("what has expired goes like a tombstone; what lives on stays", async () => {
+      const store = await open(newPlace());
+      await store.commit(
+        founding(put(2, 1, { key: "a", expiresAt: 2000 }), put(3, 1, { key: "b", expiresAt: 9000 })),
+      );
+      await store.retain({ ...NOTHING_DUE, deadBefore: 5000 });
+      const names = ["a", "b"].map((key) => ({ workspace: "w", label: "*", key, owner: "" }));
+      expect((await store.cells(names)).map((cell) => cell?.seq ?? null)).toEqual([null, 3]);
+      await store.close();
+    });
+
+    test("retention takes a bite at a time and says when there is more", async () => {
+      const store = await open(newPlace());
+      const many = Array.from({ length: 1200 }, (_, i) => record(i + 2));
+      await store.commit(founding(...many));
+      let bites = 1;
+      while ((await store.retain({ ...NOTHING_DUE, appendsBefore: 1_000_000 })).more) bites++;
+      expect(bites).toBeGreaterThan(2);
+      expect((await store.workspace("w"))?.floor).toBe(1201);
       await store.close();
     });
 
