@@ -10,7 +10,7 @@ export default defineConfig({
     pool: "forks",
     maxWorkers: Math.max(2, Math.min(4, availableParallelism())),
     // Scripts run several at once, each with processes of its own.
-    maxConcurrency: 3,
+    maxConcurrency: 4,
     testTimeout: 60_000,
     hookTimeout: 30_000,
   },
