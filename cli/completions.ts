@@ -94,7 +94,7 @@ function collect({ takers }: Tables): string {
 }
 
 function bash(tables: Tables): string {
-  return `# bash completion for claudemesh. In ~/.bashrc: source <(claudemesh completions bash)
+  return `# bash completion for claudemesh. In ~/.bashrc: eval "$(claudemesh completions bash)"
 _claudemesh() {
   local cur="\${COMP_WORDS[COMP_CWORD]}" prev="\${COMP_WORDS[COMP_CWORD-1]}" given="" list="" skip="" word
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do

@@ -57,7 +57,7 @@ export function isNoun(verbs: readonly Verb[], words: readonly string[]): boolea
 }
 
 /** "mesh" is the old word for a workspace. */
-function current(words: readonly string[]): readonly string[] {
+export function current(words: readonly string[]): readonly string[] {
   return words[0] === "mesh" ? ["workspace", ...words.slice(1)] : words;
 }
 

@@ -40,7 +40,7 @@ const completions: Verb = {
   name: "completions",
   args: ["bash|zsh|fish"],
   summary: "the shell's Tab knows the verbs, their flags and values",
-  examples: ["source <(claudemesh completions bash)", "claudemesh completions fish | source"],
+  examples: ['eval "$(claudemesh completions bash)"', "claudemesh completions fish | source"],
   local: true,
   async run({ args, print }) {
     const { completionScript, SHELLS } = await import("./completions.ts");

@@ -72,6 +72,7 @@ export function search(peer: Peer, selector: string | undefined, query: string, 
 
 /** Of one workspace; a lower `score` is a better one. */
 export function rowsLike(db: Database, query: string, limit: number): SqlRow[] {
+  if (query.trim() === "") return [];
   return db
     .sql(
       `SELECT h.score, m.*, r.id IS NOT NULL AS read

@@ -1,6 +1,7 @@
 /** demo: a conversation between two people who live for a few seconds */
 import { MeshError } from "#protocol/errors.ts";
 import type { Step } from "../demo.ts";
+import { out } from "../out.ts";
 import { paint } from "../print.ts";
 import type { Verb } from "../verb.ts";
 
@@ -9,6 +10,7 @@ const LIMIT_MS = 15_000;
 /** Between two steps, for whoever watches. */
 const BREATH_MS = 150;
 const INTERRUPTED = 130;
+const READER_GONE = "SIGPIPE";
 
 export const demo: Verb = {
   name: "demo",
@@ -16,26 +18,29 @@ export const demo: Verb = {
   summary: "two people meet and talk, on this machine, in seconds; nothing stays",
   examples: ["claudemesh demo", "claudemesh demo --json"],
   local: true,
-  async run({ json, print }) {
+  async run({ json, quiet }) {
     const { openStage } = await import("../demo.ts");
     const stage = openStage();
     const startedAt = performance.now();
+    let interrupt: (why: string | MeshError) => void = () => {};
+    const interrupted = new Promise<never>((_, reject) => {
+      interrupt = reject;
+    });
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, interrupt);
+    setTimeout(() => interrupt(tooLong()), LIMIT_MS).unref();
+    // A reader that has gone is as good as Ctrl-C: what was started has to end first.
+    const write = (line: string) => quiet || out(1, `${line}\n`, () => interrupt(READER_GONE));
     const isWatched = process.stdout.isTTY && !json;
     let isOver = false;
     const show = async (step: Step) => {
       // What is still under way when it is stopped isn't shown any more.
       if (isOver) return;
       const ms = Math.round(performance.now() - startedAt);
-      print({ ms, ...step }, lineOf(ms, step));
+      write(json ? JSON.stringify({ ms, ...step }) : lineOf(ms, step));
       if (isWatched) await new Promise((resolve) => setTimeout(resolve, BREATH_MS));
     };
-    const interrupted = new Promise<never>((_, reject) => {
-      for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => reject(signal));
-      setTimeout(() => reject(tooLong()), LIMIT_MS).unref();
-    });
     try {
-      if (!json)
-        print(null, `${paint("bold", "claudemesh demo")}: two people, each with a daemon, and a broker\n`);
+      if (!json) write(`${paint("bold", "claudemesh demo")}: two people, each with a daemon, and a broker\n`);
       await Promise.race([stage.play(show), interrupted]);
       await stage.clear();
       await show({
@@ -47,8 +52,9 @@ export const demo: Verb = {
       isOver = true;
       await stage.clear();
       if (typeof error !== "string") throw error;
+      if (error === READER_GONE) return;
       process.exitCode = INTERRUPTED;
-      if (!json) print(null, "\nstopped; nothing is left");
+      if (!json) write("\nstopped; nothing is left");
     }
   },
 };

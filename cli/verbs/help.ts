@@ -1,5 +1,5 @@
 /** help: one screen for everything, a page for each noun, and one for each verb. */
-import { isNoun, unknownVerb } from "../parse.ts";
+import { current, isNoun, unknownVerb } from "../parse.ts";
 import { table } from "../print.ts";
 import type { Flag, Verb } from "../verb.ts";
 
@@ -39,8 +39,9 @@ export function rowsOf(verbs: readonly Verb[]): Map<string, Verb[]> {
 }
 
 /** @throws MeshError usage for words that name nothing */
-export function helpPage(verbs: readonly Verb[], words: readonly string[]): string {
-  if (words.length === 0) return overview(verbs);
+export function helpPage(verbs: readonly Verb[], given: readonly string[]): string {
+  if (given.length === 0) return overview(verbs);
+  const words = current(given);
   const wanted = words.join(" ");
   const verb = verbs.find(({ name, aliases = [] }) => name === wanted || aliases.includes(wanted));
   const ofNoun = isNoun(verbs, words) ? verbs.filter(({ name }) => name.startsWith(`${wanted} `)) : [];

@@ -44,7 +44,11 @@ import { type Line, parseScript, wordsOf } from "./txtar.ts";
 
 const WAIT_LIMIT_MS = 20_000;
 
-async function runScript(text: string, whenFinished = onTestFinished): Promise<void> {
+async function runScript(
+  text: string,
+  whenFinished = onTestFinished,
+  waitLimitMs = WAIT_LIMIT_MS,
+): Promise<void> {
   const { lines, files } = parseScript(text);
   const room = createRoom(files, whenFinished);
   const checks = checksIn(room);
@@ -72,10 +76,10 @@ async function runScript(text: string, whenFinished = onTestFinished): Promise<v
           return (
             wrong ?? below.map((one) => judge(checks, wordsIn(one))).find((found) => found !== null) ?? null
           );
-        });
+        }, waitLimitMs);
       } else if (isCheck(line)) {
-        const check = async () => judge(checks, words);
-        await (words.includes("line") ? until(check) : hold(await check()));
+        const isComing = words.find((word) => word !== "!") === "line";
+        await until(async () => judge(checks, words), isComing ? waitLimitMs : 0);
       } else hold(await runAndJudge(room, words));
     } catch (error) {
       throw new Error(
@@ -105,13 +109,13 @@ function hold(wrong: string | null): void {
 }
 
 /** Looks again until nothing is wrong; what was wrong last says why it was given up. */
-async function until(look: () => Promise<string | null>): Promise<void> {
+async function until(look: () => Promise<string | null>, limitMs: number): Promise<void> {
   let wrong: string | null = null;
   const isRight = async () => {
-    wrong = await look();
+    wrong = await look().catch((error) => (error instanceof Error ? error.message : String(error)));
     return wrong === null;
   };
-  await eventually(isRight, "", WAIT_LIMIT_MS).catch(() => hold(wrong));
+  await eventually(isRight, "", limitMs).catch(() => hold(wrong));
 }
 
 function shown(room: Room): string {
@@ -154,7 +158,11 @@ describe("the language sees", () => {
     ["an unknown variable", "p echo $NOTHING"],
     ["an open quote", "p echo 'a"],
     ["a job that ends without saying it", "start j p true\nended j\nstdout ."],
+    ["a job that never says it", "start j p true\nline j x"],
+    ["a wait for a program that goes on failing", "wait p false"],
+    ["a wait for what never holds", "wait p cat said\nstdout z"],
+    ["a wait for JSON that never comes", "wait p echo no\njson .a"],
   ])("%s", async (_, text) => {
-    await expect(runScript(says(text))).rejects.toThrow(/^line [345], /);
+    await expect(runScript(says(text), onTestFinished, 100)).rejects.toThrow(/^line [345], /);
   });
 });
