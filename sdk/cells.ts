@@ -7,7 +7,7 @@ import type { Clock } from "#protocol/ports.ts";
 import type { Put } from "#protocol/record.ts";
 import type { Keyring } from "./keyring.ts";
 import { storedCell } from "./records.ts";
-import type { PutOrder, Replica } from "./replica.ts";
+import type { PutOrder, Replica, StoredCell } from "./replica.ts";
 
 type Standing = { version: number; hash: string; live: boolean };
 
@@ -16,6 +16,8 @@ export type Cells = {
   putOf(label: string, order: PutOrder): Put;
   /** How an own put stands until the broker has placed it; null for one that others can be before, or without a key. */
   provisional(label: string, order: PutOrder): Put | null;
+  /** Of the value that a shared cell holds, as far as this replica knows; null for none. */
+  heldHash(label: string, name: string): string | null;
   /** It was sealed, and goes out. */
   sealed(label: string, put: Put, hash: string): void;
   /** The broker says what the cell holds; null: nothing at all. */
@@ -34,8 +36,8 @@ export function createCells(replica: Replica, keyring: Keyring, me: string, cloc
     const known = newer.get(nameOf(label, key, own)) ?? null;
     const stored = storedCell(replica.db, label, key, own ? me : "");
     if (!stored || (known && known.version > stored.version)) return known;
-    const { version, hash, expiresAt, tombstone } = stored;
-    return { version, hash, live: !tombstone && (expiresAt === null || expiresAt > clock.now()) };
+    const { version, hash } = stored;
+    return { version, hash, live: isLive(stored, clock.now()) };
   };
 
   const putOf: Cells["putOf"] = (label, { cell, own, ttlMs, tombstone, expect }) => {
@@ -55,6 +57,11 @@ export function createCells(replica: Replica, keyring: Keyring, me: string, cloc
   return {
     putOf,
     provisional: (label, order) => (order.own && hasKey(label) ? putOf(label, order) : null),
+    heldHash(label, name) {
+      const key = keyring.cellKey(label, name);
+      const stored = key && storedCell(replica.db, label, key, "");
+      return stored && isLive(stored, clock.now()) ? stored.hash : null;
+    },
     sealed(label, { key, own, version, tombstone }, hash) {
       newer.set(nameOf(label, key, own), { version, hash, live: !tombstone });
     },
@@ -64,6 +71,10 @@ export function createCells(replica: Replica, keyring: Keyring, me: string, cloc
     },
     forget: () => newer.clear(),
   };
+}
+
+function isLive({ tombstone, expiresAt }: StoredCell, now: number): boolean {
+  return !tombstone && (expiresAt === null || expiresAt > now);
 }
 
 /** Whether a value has expired is the broker's to judge: here it is a guess, put right by its answer. */

@@ -17,12 +17,7 @@ export const abilities: Abilities = {
 };
 
 /** What a peer answers anywhere; a daemon adds what only a daemon does. */
-export type PeerHandlers = Pick<
-  Handlers<Caller>,
-  "audit" | "group" | "invite" | "message" | "peer" | "topic" | "workspace"
->;
-
-export function peerHandlersOf(peer: Peer, defaultBroker: () => string | null): PeerHandlers {
+export function peerHandlersOf(peer: Peer, defaultBroker: () => string | null) {
   return {
     audit: auditHandlers(peer),
     group: groupHandlers(peer),
@@ -31,5 +26,7 @@ export function peerHandlersOf(peer: Peer, defaultBroker: () => string | null): 
     peer: peerHandlers(peer),
     topic: topicHandlers(peer),
     workspace: workspaceHandlers(peer, defaultBroker),
-  };
+  } satisfies Partial<Handlers<Caller>>;
 }
+
+export type PeerHandlers = ReturnType<typeof peerHandlersOf>;

@@ -199,6 +199,23 @@ export async function openWorkspace(
     async putAndWait(label: string, order: PutOrder, event: MeshEvent, ms: number): Promise<void> {
       await context.settled(outgoing.put(label, order, event), ms);
     },
+    /** Replaces a shared value by what `make` makes of it, anew when somebody else was first. @throws MeshError timeout */
+    async update(label: string, name: string, make: () => MeshEvent, ms: number): Promise<void> {
+      const deadline = ports.clock.now() + ms;
+      const left = () => Math.max(1, deadline - ports.clock.now());
+      for (;;) {
+        const hash = context.cells.heldHash(label, name);
+        const expect = hash === null ? "free" : { hash };
+        const order = { cell: { name }, own: false, ttlMs: null, tombstone: false, expect } as const;
+        try {
+          return await context.settled(outgoing.put(label, order, make()), left());
+        } catch (error) {
+          if (!(error instanceof MeshError) || error.code !== "conflict") throw error;
+        }
+        const isNewer = () => (context.cells.heldHash(label, name) === hash ? null : true);
+        await context.changed.until(isNewer, left(), "the newer value");
+      }
+    },
     propose: membership.propose,
     start: () => link?.start(),
     async stop() {

@@ -1,28 +1,35 @@
-/** claudemesh of another version, as an update leaves it: the same sources, another number in package.json. */
+/** Another installation of claudemesh: the same sources with something changed, built for itself. */
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { SOURCES } from "#install/stale.mjs";
 import { ROOT } from "#test/house/sources.ts";
 
-/** Answers the path of its launcher. */
-export function installVersion(folder: string, version: string): string {
-  const root = join(folder, `claudemesh-${version}`);
+/** `change` is given the copy's folder. Answers the path of its launcher. */
+export function installCopy(folder: string, name: string, change: (root: string) => void): string {
+  const root = join(folder, `claudemesh-${name}`);
   mkdirSync(root);
-  for (const name of [...SOURCES, "bin"]) {
+  for (const part of [...SOURCES, "bin"]) {
     // The pinned Node under install/ is large, and reached by node_modules as well.
-    cpSync(join(ROOT, name), join(root, name), {
+    cpSync(join(ROOT, part), join(root, part), {
       recursive: true,
       filter: (path) => basename(path) !== "node_modules",
     });
   }
   symlinkSync(join(ROOT, "node_modules"), join(root, "node_modules"));
-  const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-  writeFileSync(join(root, "package.json"), JSON.stringify({ ...manifest, version }));
+  change(root);
   const { status, stderr } = spawnSync(process.execPath, ["install/build.mjs"], {
     cwd: root,
     encoding: "utf8",
   });
-  if (status !== 0) throw new Error(`claudemesh ${version} can't be built: ${stderr}`);
+  if (status !== 0) throw new Error(`claudemesh ${name} can't be built: ${stderr}`);
   return join(root, "bin", "claudemesh");
+}
+
+/** As an update leaves it: another number in package.json. */
+export function installVersion(folder: string, version: string): string {
+  return installCopy(folder, version, (root) => {
+    const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+    writeFileSync(join(root, "package.json"), JSON.stringify({ ...manifest, version }));
+  });
 }
