@@ -1,4 +1,5 @@
 /** `claudemesh VERB …`: find the verb, ask the daemon, print, end with the right code. */
+import { writeSync } from "node:fs";
 import { connectCurrent } from "#adapters/current-daemon.ts";
 import type { DaemonClient } from "#adapters/daemon-client.ts";
 import { clientSocket } from "#adapters/home.ts";
@@ -7,13 +8,29 @@ import { ERRORS, errorShape, MeshError } from "#protocol/errors.ts";
 import type { SocketHello } from "#protocol/socket.ts";
 import { APPROVAL_MODES } from "./flags.ts";
 import { duration, oneOf, string } from "./input.ts";
-import { out } from "./out.ts";
 import { parse } from "./parse.ts";
 import { verbs } from "./registry.ts";
 import type { Context } from "./verb.ts";
 
 /** The daemon's own answer to a wait that ran out comes first. */
 const GRACE_MS = 500;
+
+/** Writes all of it at once, so that the process may end right after. A reader that has gone is no error. */
+function out(fd: 1 | 2, text: string, gone: () => void = () => process.exit(0)): void {
+  const bytes = Buffer.from(text);
+  for (let written = 0; written < bytes.length; ) {
+    try {
+      written += writeSync(fd, bytes, written);
+    } catch (error) {
+      const code = error instanceof Error && "code" in error ? error.code : "";
+      if (code === "EPIPE") {
+        gone();
+        return;
+      }
+      if (code !== "EAGAIN") throw error;
+    }
+  }
+}
 
 async function run(argv: readonly string[]): Promise<void> {
   const { verb, args, options } = parse(verbs, argv);
@@ -47,9 +64,9 @@ async function run(argv: readonly string[]): Promise<void> {
       });
       return client.daemon;
     },
-    print(value, text) {
-      if (json) out(1, `${JSON.stringify(value)}\n`);
-      else if (!quiet && text !== "") out(1, `${text}\n`);
+    print(value, text, gone) {
+      if (json) out(1, `${JSON.stringify(value)}\n`, gone);
+      else if (!quiet && text !== "") out(1, `${text}\n`, gone);
     },
     note(text) {
       if (!json && !quiet) out(2, `${text}\n`);

@@ -24,8 +24,11 @@ export type Context = {
   workspace: string | undefined;
   /** Connects, and starts the daemon first where that is needed. */
   daemon(): Promise<Client>;
-  /** Exactly one of the two goes to stdout: `json` under --json, `text` else. */
-  print(json: unknown, text: string): void;
+  /**
+   * Exactly one of the two goes to stdout: `json` under --json, `text` else. A reader that has gone (`… | head`) ends the
+   * process, and is no error; with `gone` it is the verb's to end.
+   */
+  print(json: unknown, text: string, gone?: () => void): void;
   /** A remark for a person, on stderr; nothing under --json or --quiet. */
   note(text: string): void;
   /** Shows on a terminal what is waited for, until `work` has settled. */

@@ -1,7 +1,6 @@
 /** demo: a conversation between two people who live for a few seconds */
 import { MeshError } from "#protocol/errors.ts";
 import type { Step } from "../demo.ts";
-import { out } from "../out.ts";
 import { paint } from "../print.ts";
 import type { Verb } from "../verb.ts";
 
@@ -18,7 +17,7 @@ export const demo: Verb = {
   summary: "two people meet and talk, on this machine, in seconds; nothing stays",
   examples: ["claudemesh demo", "claudemesh demo --json"],
   local: true,
-  async run({ json, quiet }) {
+  async run({ json, print }) {
     const { openStage } = await import("../demo.ts");
     const stage = openStage();
     const startedAt = performance.now();
@@ -29,18 +28,19 @@ export const demo: Verb = {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, interrupt);
     setTimeout(() => interrupt(tooLong()), LIMIT_MS).unref();
     // A reader that has gone is as good as Ctrl-C: what was started has to end first.
-    const write = (line: string) => quiet || out(1, `${line}\n`, () => interrupt(READER_GONE));
+    const gone = () => interrupt(READER_GONE);
     const isWatched = process.stdout.isTTY && !json;
     let isOver = false;
     const show = async (step: Step) => {
       // What is still under way when it is stopped isn't shown any more.
       if (isOver) return;
       const ms = Math.round(performance.now() - startedAt);
-      write(json ? JSON.stringify({ ms, ...step }) : lineOf(ms, step));
+      print({ ms, ...step }, lineOf(ms, step), gone);
       if (isWatched) await new Promise((resolve) => setTimeout(resolve, BREATH_MS));
     };
     try {
-      if (!json) write(`${paint("bold", "claudemesh demo")}: two people, each with a daemon, and a broker\n`);
+      const title = `${paint("bold", "claudemesh demo")}: two people, each with a daemon, and a broker\n`;
+      if (!json) print(null, title, gone);
       await Promise.race([stage.play(show), interrupted]);
       await stage.clear();
       await show({
@@ -54,7 +54,7 @@ export const demo: Verb = {
       if (typeof error !== "string") throw error;
       if (error === READER_GONE) return;
       process.exitCode = INTERRUPTED;
-      if (!json) write("\nstopped; nothing is left");
+      if (!json) print(null, "\nstopped; nothing is left");
     }
   },
 };
