@@ -41,7 +41,11 @@ function exists(command: string): boolean {
 
 test("every command that an error, a page or the docs tell people to run is there", () => {
   const files = sourceFiles().filter(
-    (path) => (isSource(path) || path.endsWith(".md")) && !path.endsWith(".test.ts"),
+    // One page is about verbs that aren't there: how they would be added.
+    (path) =>
+      (isSource(path) || path.endsWith(".md")) &&
+      !path.endsWith(".test.ts") &&
+      path !== "docs/adding-a-feature.md",
   );
   const missing = files.flatMap((path) =>
     commandsIn(path)

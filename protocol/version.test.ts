@@ -3,10 +3,12 @@ import { expect, test } from "vitest";
 import { z } from "zod";
 import { utf8 } from "./bytes.ts";
 import { chainEntry } from "./chain/entries.ts";
+import { face } from "./features/member.ts";
 import { fromBroker, fromDevice, outer } from "./frames.ts";
 import { sha256 } from "./hash.ts";
 import { header, SIGNATURE_BYTES } from "./record.ts";
 import { events, methods } from "./registry.ts";
+import { questions, signals } from "./signal.ts";
 import { encodeSocketFrame, FORM_FEED, type SocketFrame } from "./socket.ts";
 import { DOMAIN, PROTOCOL_VERSION } from "./version.ts";
 import pinned from "./wire-hash.json" with { type: "json" };
@@ -59,7 +61,7 @@ function description(): string {
     domain: DOMAIN,
     signatureBytes: SIGNATURE_BYTES,
     strict: inOrder({ header, chainEntry, fromDevice, fromBroker, outer }),
-    sealed: sorted(shapes(events)),
+    sealed: sorted(shapes({ events, signals, questions, face })),
     methods: sorted(shapes(methods)),
     socket: { end: FORM_FEED, frames: socketFrames.map(encodeSocketFrame) },
   });
