@@ -18,7 +18,9 @@ import { createKeyring, type Keyring } from "./keyring.ts";
 import type { PeerPorts } from "./ports.ts";
 import { openReplica, type RecordStatus, type Replica } from "./replica.ts";
 import { createSealer, type Sealer } from "./seal.ts";
-import type { Teller } from "./signals.ts";
+
+/** The device that a signal came from. */
+export type Teller = { member: string; dev: string };
 
 /** What a workspace tells whoever listens, after it is durable. */
 export type Happening =

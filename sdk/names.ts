@@ -2,7 +2,6 @@
 import { MeshError } from "#protocol/errors.ts";
 import { shortId } from "#protocol/ids.ts";
 import { didYouMean } from "#protocol/nearest.ts";
-import { groupNames } from "./features/group.ts";
 import type { Workspace } from "./workspace.ts";
 
 /**
@@ -45,18 +44,6 @@ export function topicNames(workspace: Workspace): string[] {
     .sql("SELECT DISTINCT name FROM topics ORDER BY name")
     .all()
     .map((row) => String(row.name));
-}
-
-/** Label → how people write it. */
-export function labelNames(workspace: Workspace): Map<string, string> {
-  const rooms = [
-    ...topicNames(workspace).map((name) => [workspace.keyring.labelId("topic", name), `#${name}`]),
-    ...groupNames(workspace).map((name) => [workspace.keyring.labelId("group", name), `@${name}`]),
-  ];
-  return new Map([
-    ...memberNames(workspace),
-    ...rooms.flatMap(([label, name]) => (label && name ? [[label, name] as const] : [])),
-  ]);
 }
 
 export function waitingForKey(): MeshError {

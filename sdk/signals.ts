@@ -10,10 +10,8 @@ import { type Signal, signalClaims, signalInput } from "#protocol/frames.ts";
 import { LIMITS } from "#protocol/limits.ts";
 import { openBody, sealBody } from "#protocol/seal.ts";
 import { type Content, content, type Question, type Told } from "#protocol/signal.ts";
-import type { Context } from "./context.ts";
+import type { Context, Teller } from "./context.ts";
 import type { Present } from "./presence.ts";
-
-export type Teller = { member: string; dev: string };
 
 export type Signals = {
   /** This start of the device, as its face tells it. */

@@ -9,6 +9,9 @@ import type { SocketServer } from "../ports.ts";
 
 /** A reader this far behind is cut off; it can ask again. */
 const MAX_UNREAD_BYTES = 16 * 1024 * 1024;
+/** For the client to read why it ends, and to end as well. */
+const LINGER_MS = 1000;
+/** More than that unread, and nothing is said to it any more. */
 const LAST_WORDS_BYTES = 64 * 1024;
 
 /**
@@ -60,8 +63,12 @@ function channelOf(socket: Socket): Channel {
     },
     end() {
       // Who hasn't read so far won't read why it ends.
-      if (socket.writableLength > LAST_WORDS_BYTES) socket.destroy();
-      else socket.end(() => socket.destroy());
+      if (socket.writableLength > LAST_WORDS_BYTES) return void socket.destroy();
+      // What the client writes meanwhile must not fail: it would lose what was said to it before it has read that.
+      socket.removeAllListeners("data");
+      socket.resume();
+      socket.end();
+      setTimeout(() => socket.destroy(), LINGER_MS).unref();
     },
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),

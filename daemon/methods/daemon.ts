@@ -2,8 +2,8 @@
 import { MeshError } from "#protocol/errors.ts";
 import { isNewer } from "#protocol/newer.ts";
 import type { Handlers } from "#protocol/registry.ts";
-import { unreadCount } from "#sdk/features/message.ts";
 import { noteOf } from "#sdk/features/workspace.ts";
+import { unreadCount } from "#sdk/inbox.ts";
 import { type Broken, type Caller, type Opened, PERSONAL, type Peer } from "#sdk/peer.ts";
 import type { DaemonConfig, DaemonPorts } from "../ports.ts";
 import type { WorkspaceSockets } from "../workspace-sockets.ts";

@@ -2,7 +2,7 @@
 import type { FeedEvent } from "#protocol/features/daemon.ts";
 import type { Handlers } from "#protocol/registry.ts";
 import type { Happening } from "#sdk/context.ts";
-import { messageById } from "#sdk/features/message.ts";
+import { messageById } from "#sdk/inbox.ts";
 import { memberNames } from "#sdk/names.ts";
 import type { Caller, Opened, Peer } from "#sdk/peer.ts";
 

@@ -1,8 +1,8 @@
 /** session.attach, list; name, summary, status, stats of the session that speaks */
 import { MeshError } from "#protocol/errors.ts";
 import type { Handlers } from "#protocol/registry.ts";
-import { countsOf } from "#sdk/features/message.ts";
 import { messageFor } from "#sdk/features/routing.ts";
+import { countsOf } from "#sdk/inbox.ts";
 import type { Caller, Peer } from "#sdk/peer.ts";
 import type { AttachedSession, Sessions } from "../sessions.ts";
 

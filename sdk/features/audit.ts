@@ -5,8 +5,10 @@ import { recordIdTime } from "#protocol/ids.ts";
 import { decodeRecord } from "#protocol/record.ts";
 import type { Handlers } from "#protocol/registry.ts";
 import { findingsOf } from "../audit.ts";
-import { labelNames, memberNames } from "../names.ts";
+import { memberNames, topicNames } from "../names.ts";
 import type { Caller, Opened, Peer } from "../peer.ts";
+import type { Workspace } from "../workspace.ts";
+import { groupNames } from "./group.ts";
 
 export function auditHandlers(peer: Peer): Handlers<Caller>["audit"] {
   return {
@@ -75,4 +77,16 @@ async function verified(opened: Opened) {
   ];
   const isBroken = findings.some(({ type }) => type !== "expired");
   return { workspace: slug, ok: !isBroken, entries: bad.entries, records: bad.records, findings };
+}
+
+/** Label → how people write it. */
+function labelNames(workspace: Workspace): Map<string, string> {
+  const rooms = [
+    ...topicNames(workspace).map((name) => [workspace.keyring.labelId("topic", name), `#${name}`]),
+    ...groupNames(workspace).map((name) => [workspace.keyring.labelId("group", name), `@${name}`]),
+  ];
+  return new Map([
+    ...memberNames(workspace),
+    ...rooms.flatMap(([label, name]) => (label && name ? [[label, name] as const] : [])),
+  ]);
 }

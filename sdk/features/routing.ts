@@ -3,9 +3,9 @@ import type { Message } from "#protocol/features/message.ts";
 import { didYouMean } from "#protocol/nearest.ts";
 import { namesOf } from "../address.ts";
 import type { Happening } from "../context.ts";
+import { messageById } from "../inbox.ts";
 import { memberNames } from "../names.ts";
 import type { Opened, Peer } from "../peer.ts";
-import { messageById } from "./message.ts";
 import { forwardedName } from "./session.ts";
 
 type Said = Extract<Happening, { type: "applied" }>;

@@ -11,10 +11,10 @@ import type { FetchJson } from "#protocol/ports.ts";
 import type { Handlers } from "#protocol/registry.ts";
 import type { Happening } from "../context.ts";
 import type { Feature } from "../feature.ts";
+import { unreadCount } from "../inbox.ts";
 import { memberNames } from "../names.ts";
 import { type Caller, type Opened, type Peer, requireShared } from "../peer.ts";
 import type { Workspace } from "../workspace.ts";
-import { unreadCount } from "./message.ts";
 
 const DAY_MS = 86_400_000;
 const CHAIN_WAIT_MS = 10_000;

@@ -1,0 +1,119 @@
+/** What is kept of messages, read: mine or not, read or not, found by an id or a part of one. */
+import { MeshError } from "#protocol/errors.ts";
+import type { Message } from "#protocol/features/message.ts";
+import type { SqlRow } from "#protocol/ports.ts";
+import { memberNames } from "./names.ts";
+import type { Caller, Opened, Peer } from "./peer.ts";
+import type { Workspace } from "./workspace.ts";
+
+/**
+ * What is addressed to the session with the names ?1, a JSON list, or, where that is null, to the member ?2 and all of
+ * their sessions.
+ */
+export const FOR_ME = `
+  m.incoming = 1 AND (
+    ?1 IS NULL OR (
+      coalesce(m.to_session, (SELECT session FROM routes WHERE id = m.id), '*')
+        IN (SELECT '*' UNION ALL SELECT value FROM json_each(?1))
+      AND NOT (m.sender = ?2 AND m.session IS NOT NULL AND m.session IN (SELECT value FROM json_each(?1)))
+    )
+  )`;
+
+export function namesOf({ session }: Caller): string | null {
+  return session && JSON.stringify(session.names);
+}
+
+/** What the session that calls has said and was sent, in all workspaces. */
+export function countsOf(peer: Peer, caller: Caller): { sent: number; received: number; unread: number } {
+  const total = { sent: 0, received: 0, unread: 0 };
+  for (const { workspace } of peer.readable(undefined)) {
+    const count = (condition: string) =>
+      Number(
+        workspace.replica.db
+          .sql(`SELECT count(*) AS n FROM messages m WHERE ${condition}`)
+          .get(namesOf(caller), workspace.me)?.n ?? 0,
+      );
+    total.sent += count("m.sender = ?2 AND m.session IN (SELECT value FROM json_each(?1))");
+    total.received += count(FOR_ME);
+    total.unread += count(`${FOR_ME} AND m.id NOT IN (SELECT id FROM reads)`);
+  }
+  return total;
+}
+
+/** Marks are the member's: read here is read in all sessions. */
+export function markAsRead(peer: Peer, messages: readonly Message[]): void {
+  for (const { slug, workspace } of peer.readable(undefined)) {
+    const mine = messages.filter((one) => one.workspace === slug && !one.read);
+    if (mine.length === 0) continue;
+    workspace.replica.db.transaction(() => {
+      for (const { id } of mine)
+        workspace.replica.db.sql("INSERT OR IGNORE INTO reads (id) VALUES (?)").run(id);
+    });
+  }
+}
+
+/** By a whole id, or a unique prefix or suffix. @throws MeshError not_found, ambiguous */
+export function findMessage(
+  among: readonly Opened[],
+  part: string,
+  whose: "any" | "sender = me",
+): { opened: Opened; id: string } {
+  const found = among.flatMap((opened) =>
+    opened.workspace.replica.db
+      .sql(
+        "SELECT id FROM messages WHERE (id LIKE ?1 || '%' OR id LIKE '%' || ?1) AND (?2 = 'any' OR sender = ?3) LIMIT 2",
+      )
+      .all(part, whose, opened.workspace.me)
+      .map((row) => ({ opened, id: String(row.id) })),
+  );
+  const [first, second] = found;
+  if (!first)
+    throw new MeshError(
+      "not_found",
+      `No message has the id ${part}.`,
+      "See `claudemesh inbox --json` for ids.",
+    );
+  if (second)
+    throw new MeshError("ambiguous", `Several messages have an id like ${part}.`, "Give more of it.");
+  return first;
+}
+
+export function toMessage({ slug, workspace }: Opened, row: SqlRow): Message {
+  const names = memberNames(workspace);
+  const sender = String(row.sender);
+  const name = names.get(sender) ?? sender;
+  const text = (value: unknown) => (value === null || value === undefined ? null : String(value));
+  const session = text(row.session);
+  return {
+    id: String(row.id),
+    workspace: slug,
+    from: { member: sender, name, address: session ? `${name}/${session}` : name, verified: false },
+    to: String(row.to_text),
+    topic: text(row.topic),
+    text: String(row.text),
+    replyTo: text(row.reply_to),
+    thread: text(row.thread),
+    mentioned: row.mentioned === 1,
+    priority: row.priority === "now" || row.priority === "low" ? row.priority : "next",
+    sentAt: new Date(Number(row.sent_at)).toISOString(),
+    receivedAt: row.at === null ? null : new Date(Number(row.at)).toISOString(),
+    read: row.read === 1 || sender === workspace.me,
+  };
+}
+
+export function messageById(opened: Opened, sender: string, id: string): Message | null {
+  const row = opened.workspace.replica.db
+    .sql(
+      "SELECT m.*, r.id IS NOT NULL AS read FROM messages m LEFT JOIN reads r ON r.id = m.id WHERE m.sender = ? AND m.id = ?",
+    )
+    .get(sender, id);
+  return row ? toMessage(opened, row) : null;
+}
+
+/** Addressed to me and not read. */
+export function unreadCount(workspace: Workspace): number {
+  const row = workspace.replica.db
+    .sql("SELECT count(*) AS n FROM messages WHERE incoming = 1 AND id NOT IN (SELECT id FROM reads)")
+    .get();
+  return Number(row?.n ?? 0);
+}
