@@ -67,8 +67,8 @@ export type Said = Record<string, unknown>;
 
 export type DeviceSocket = {
   ws: WebSocket;
-  /** The next control frame of that type; the others before it are skipped. */
-  next(type: string): Promise<Said>;
+  /** The next control frame of that type, or of any; the others before it are skipped. */
+  next(type?: string): Promise<Said>;
   /** Binary frames that came: records pushed, and items of pages. */
   records(): number;
   /** Resolves with the close code. */
@@ -107,7 +107,7 @@ export async function openSocket(url: string): Promise<DeviceSocket> {
       for (;;) {
         const said = heard.shift() ?? (await new Promise<Said | null>((resolve) => waiting.push(resolve)));
         if (said === null) throw new Error(`the connection ended before it said "${type}"`);
-        if (said.type === type) return said;
+        if (type === undefined || said.type === type) return said;
         if (said.type === "error" && type !== "error")
           throw Object.assign(new Error(String(said.code)), said);
       }
