@@ -92,9 +92,13 @@ export async function openSocket(url: string): Promise<DeviceSocket> {
     else heard.push(said);
   });
   const closed = new Promise<number>((resolve) => ws.on("close", resolve));
+  let isClosed = false;
   closed.then(() => {
+    isClosed = true;
     for (const next of waiting) next(null);
   });
+  const nextSaid = async (): Promise<Said | null> =>
+    heard.shift() ?? (isClosed ? null : new Promise((resolve) => waiting.push(resolve)));
   await new Promise<void>((resolve, reject) => {
     ws.once("open", resolve);
     ws.on("error", reject);
@@ -105,7 +109,7 @@ export async function openSocket(url: string): Promise<DeviceSocket> {
     records: () => records,
     async next(type) {
       for (;;) {
-        const said = heard.shift() ?? (await new Promise<Said | null>((resolve) => waiting.push(resolve)));
+        const said = await nextSaid();
         if (said === null) throw new Error(`the connection ended before it said "${type}"`);
         if (type === undefined || said.type === type) return said;
         if (said.type === "error" && type !== "error")

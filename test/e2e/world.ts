@@ -14,6 +14,7 @@ export type Broker = {
   url: string;
   port: number;
   data: string;
+  pid(): number;
   /** Resolves with its exit code, or null when a signal ended it. */
   ended(): Promise<number | null>;
   kill9(): Promise<void>;
@@ -72,13 +73,14 @@ export function createWorld(): World {
       const said = JSON.parse(await firstLine(child));
       // Where something else started it, that isn't the process itself.
       brokers.add(said.pid);
-      return { child, port: Number(said.port) };
+      return { child, port: Number(said.port), pid: Number(said.pid) };
     };
     let running = await start(0);
     return {
       url: publicUrl ?? `http://127.0.0.1:${running.port}`,
       port: running.port,
       data,
+      pid: () => running.pid,
       ended: async () => running.child.exitCode ?? (await once(running.child, "exit"))[0],
       async kill9() {
         const gone = once(running.child, "exit");
