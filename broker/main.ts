@@ -11,6 +11,7 @@ import { createLogger } from "#adapters/logger.ts";
 import { VERSION } from "#adapters/version.ts";
 import { ERRORS, errorShape, MeshError } from "#protocol/errors.ts";
 import { brokerOrigin } from "#protocol/frames.ts";
+import { backUp, renewLogIds } from "./adapters/backup.ts";
 import { createPrometheus } from "./adapters/prometheus.ts";
 import { withReadingThread } from "./adapters/reading-thread.ts";
 import { listen } from "./adapters/server.ts";
@@ -26,6 +27,8 @@ type Options = {
   publicUrls: string[];
   trustedProxies: string[];
   metricsTokenFile: string | undefined;
+  backup: string | undefined;
+  restored: boolean;
   json: boolean;
   parentPipe: boolean;
 };
@@ -54,10 +57,19 @@ function readOptions(argv: string[]): Options {
       describe:
         "a file with the token that opens /metrics from anywhere; without, it is for this machine only",
     })
+    .option("backup", {
+      type: "string",
+      describe: "write a copy of the log to this file, whether or not a broker runs on it, and end",
+    })
+    .option("restored", {
+      type: "boolean",
+      default: false,
+      describe: "the log in --data comes from a backup: let the devices know by its id, and end",
+    })
     .option("json", {
       type: "boolean",
       default: false,
-      describe: 'print {"url","port","pid"} once it listens',
+      describe: 'print {"url","port","pid"} once it listens, or what was done',
     })
     // The daemon's embedded broker ends with the daemon: its stdin closes.
     .option("parent-pipe", { type: "boolean", default: false, hidden: true })
@@ -68,12 +80,23 @@ function readOptions(argv: string[]): Options {
       throw error ?? new MeshError("usage", message, "See `claudemesh broker --help`.");
     })
     .parseSync();
-  const { host, port, json, data, parentPipe } = values;
+  const { host, port, json, data, parentPipe, backup, restored } = values;
   const { publicUrl: publicUrls, trustedProxy: trustedProxies, metricsTokenFile } = values;
   if (!Number.isInteger(port) || port < 0 || port > 65535) {
     throw new MeshError("usage", "--port is not a port.", "Give a number from 0 to 65535.");
   }
-  return { host, port, json, data: resolve(data), publicUrls, trustedProxies, metricsTokenFile, parentPipe };
+  return {
+    host,
+    port,
+    json,
+    data: resolve(data),
+    publicUrls,
+    trustedProxies,
+    metricsTokenFile,
+    backup,
+    restored,
+    parentPipe,
+  };
 }
 
 /** By which names devices may know this broker: what was said, and every address that leads here. */
@@ -90,6 +113,7 @@ function originsOf({ host, publicUrls }: Options, port: number): Set<string> {
   return new Set(urls.filter((url) => URL.canParse(url)).map(brokerOrigin));
 }
 
+const DATABASE = "broker.db";
 const SHORTEST_TOKEN = 16;
 
 /** Behind a proxy on this machine everybody comes from this machine: then it takes the token. */
@@ -105,22 +129,36 @@ function readersOf({ publicUrls, metricsTokenFile }: Options): { local: boolean;
   );
 }
 
+/** @throws MeshError conflict */
+function ownFolder(data: string): () => void {
+  mkdirSync(data, { recursive: true, mode: 0o700 });
+  const unlock = lockFolder(join(data, "broker.lock"));
+  if (unlock) return unlock;
+  throw new MeshError("conflict", `Another broker runs on ${data}.`, "Stop it, or give another --data.");
+}
+
+function runBackup({ data, json }: Options, file: string): void {
+  backUp(join(data, DATABASE), file);
+  process.stdout.write(json ? `${JSON.stringify({ backup: file })}\n` : `backed up to ${file}\n`);
+}
+
+function runRestored({ data, json }: Options): void {
+  const unlock = ownFolder(data);
+  const workspaces = renewLogIds(join(data, DATABASE), systemRandom);
+  unlock();
+  process.stdout.write(
+    json ? `${JSON.stringify({ workspaces })}\n` : `the logs of ${workspaces} workspaces have new ids\n`,
+  );
+}
+
 async function run(options: Options): Promise<void> {
-  mkdirSync(options.data, { recursive: true, mode: 0o700 });
+  const unlock = ownFolder(options.data);
   const log = createLogger("broker", { path: join(options.data, "broker.log") });
-  const unlock = lockFolder(join(options.data, "broker.lock"));
-  if (!unlock) {
-    throw new MeshError(
-      "conflict",
-      `Another broker runs on ${options.data}.`,
-      "Stop it, or give another --data.",
-    );
-  }
   const fatal = (error: unknown) => {
     log.error({ error: String(error) }, "storage failed; ending so that memory and disk can't differ");
     process.exit(1);
   };
-  const database = join(options.data, "broker.db");
+  const database = join(options.data, DATABASE);
   const store = withReadingThread(openSqliteStore(database), database);
   const world = { clock: systemClock, timers: systemTimers, random: systemRandom, curves: nodeCurves };
   // Nobody asks a daemon's own broker, and watching the event loop wakes an idle machine up.
@@ -190,7 +228,10 @@ function fromSystem(error: unknown): MeshError | null {
 
 const argv = process.argv.slice(process.argv[2] === "broker" ? 3 : 2);
 try {
-  await run(readOptions(argv));
+  const options = readOptions(argv);
+  if (options.backup !== undefined) runBackup(options, resolve(options.backup));
+  else if (options.restored) runRestored(options);
+  else await run(options);
 } catch (error) {
   fail(error, argv.includes("--json"));
 }

@@ -5,7 +5,7 @@ import { CHAIN } from "#protocol/ids.ts";
 import type { Database, Migration, SqlRow } from "#protocol/ports.ts";
 import type { Commit, LogRecord, Store } from "../store/store.ts";
 
-const MIGRATIONS: readonly Migration[] = [
+export const MIGRATIONS: readonly Migration[] = [
   {
     name: "0001-log",
     sql: `
