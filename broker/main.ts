@@ -2,116 +2,22 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { hostname, networkInterfaces } from "node:os";
 import { join, resolve } from "node:path";
-import yargs from "yargs";
 import { systemClock, systemRandom, systemTimers } from "#adapters/clock.ts";
 import { nodeCurves } from "#adapters/curves.ts";
 import { lockFolder } from "#adapters/folder-lock.ts";
-import { homePath } from "#adapters/home.ts";
 import { createLogger } from "#adapters/logger.ts";
 import { fromSystem as fromPlace } from "#adapters/system-error.ts";
-import { VERSION } from "#adapters/version.ts";
 import { ERRORS, errorShape, MeshError } from "#protocol/errors.ts";
 import { brokerOrigin } from "#protocol/frames.ts";
+import { backUp, renewLogIds } from "./adapters/backup.ts";
+import { type Options, readOptions } from "./adapters/options.ts";
 import { createPrometheus } from "./adapters/prometheus.ts";
 import { withReadingThread } from "./adapters/reading-thread.ts";
 import { listen } from "./adapters/server.ts";
 import { openSqliteStore } from "./adapters/sqlite-store.ts";
 import { createBroker } from "./broker.ts";
 import { createBus } from "./bus.ts";
-import { DEFAULT_RETENTION, DEFAULT_TIMES, type RetentionPolicy } from "./ports.ts";
-
-const DAY_MS = 86_400_000;
-const MEBIBYTE = 1024 ** 2;
-
-type Options = {
-  host: string;
-  port: number;
-  data: string;
-  publicUrls: string[];
-  trustedProxies: string[];
-  metricsTokenFile: string | undefined;
-  json: boolean;
-  parentPipe: boolean;
-  retention: RetentionPolicy;
-};
-
-function readOptions(argv: string[]): Options {
-  const values = yargs(argv)
-    .scriptName("claudemesh broker")
-    .usage("$0\n\nRelays sealed messages between daemons; it can read none of them.")
-    .option("host", { type: "string", default: "127.0.0.1", describe: "address to listen on" })
-    .option("port", { type: "number", default: 7433, describe: "port to listen on; 0 takes a free one" })
-    .option("data", { type: "string", default: join(homePath(), "broker"), describe: "where the log lives" })
-    .option("public-url", {
-      type: "string",
-      array: true,
-      default: [],
-      describe: "the address that devices use, when a proxy stands in front",
-    })
-    .option("retain-days", {
-      type: "number",
-      default: DEFAULT_RETENTION.keepMs / DAY_MS,
-      describe: "days after which messages go; membership and current values stay",
-    })
-    .option("retain-mb", {
-      type: "number",
-      default: DEFAULT_RETENTION.quotaBytes / MEBIBYTE,
-      describe: "MiB of a workspace from which on its oldest messages go",
-    })
-    .option("trusted-proxy", {
-      type: "string",
-      array: true,
-      default: [],
-      describe: "address of a proxy, other than this machine, whose X-Forwarded-For is believed",
-    })
-    .option("metrics-token-file", {
-      type: "string",
-      describe:
-        "a file with the token that opens /metrics from anywhere; without, it is for this machine only",
-    })
-    .option("json", {
-      type: "boolean",
-      default: false,
-      describe: 'print {"url","port","pid"} once it listens',
-    })
-    // The daemon's embedded broker ends with the daemon: its stdin closes.
-    .option("parent-pipe", { type: "boolean", default: false, hidden: true })
-    .example("$0 --host 0.0.0.0 --data /var/lib/claudemesh", "for a team, on a machine that all can reach")
-    .version(VERSION)
-    .strict()
-    .fail((message, error) => {
-      throw error ?? new MeshError("usage", message, "See `claudemesh broker --help`.");
-    })
-    .parseSync();
-  const { host, port, json, data, parentPipe, retainDays, retainMb } = values;
-  const { publicUrl: publicUrls, trustedProxy: trustedProxies, metricsTokenFile } = values;
-  if (!Number.isInteger(port) || port < 0 || port > 65535) {
-    throw new MeshError("usage", "--port is not a port.", "Give a number from 0 to 65535.");
-  }
-  if (!(retainDays > 0 && retainMb > 0)) {
-    throw new MeshError(
-      "usage",
-      "--retain-days and --retain-mb are more than 0.",
-      "Leave them out for 90 days, 4096 MiB.",
-    );
-  }
-  const retention = {
-    ...DEFAULT_RETENTION,
-    keepMs: retainDays * DAY_MS,
-    quotaBytes: retainMb * MEBIBYTE,
-  };
-  return {
-    host,
-    port,
-    json,
-    data: resolve(data),
-    publicUrls,
-    trustedProxies,
-    metricsTokenFile,
-    parentPipe,
-    retention,
-  };
-}
+import { DEFAULT_TIMES } from "./ports.ts";
 
 /** By which names devices may know this broker: what was said, and every address that leads here. */
 function originsOf({ host, publicUrls }: Options, port: number): Set<string> {
@@ -127,6 +33,7 @@ function originsOf({ host, publicUrls }: Options, port: number): Set<string> {
   return new Set(urls.filter((url) => URL.canParse(url)).map(brokerOrigin));
 }
 
+const DATABASE = "broker.db";
 const SHORTEST_TOKEN = 16;
 
 /** Behind a proxy on this machine everybody comes from this machine: then it takes the token. */
@@ -142,22 +49,36 @@ function readersOf({ publicUrls, metricsTokenFile }: Options): { local: boolean;
   );
 }
 
+/** @throws MeshError conflict */
+function ownFolder(data: string): () => void {
+  mkdirSync(data, { recursive: true, mode: 0o700 });
+  const unlock = lockFolder(join(data, "broker.lock"));
+  if (unlock) return unlock;
+  throw new MeshError("conflict", `Another broker runs on ${data}.`, "Stop it, or give another --data.");
+}
+
+function runBackup({ data, json }: Options, file: string): void {
+  backUp(join(data, DATABASE), file);
+  process.stdout.write(json ? `${JSON.stringify({ backup: file })}\n` : `backed up to ${file}\n`);
+}
+
+function runRestored({ data, json }: Options): void {
+  const unlock = ownFolder(data);
+  const workspaces = renewLogIds(join(data, DATABASE), systemRandom);
+  unlock();
+  process.stdout.write(
+    json ? `${JSON.stringify({ workspaces })}\n` : `the logs of ${workspaces} workspaces have new ids\n`,
+  );
+}
+
 async function run(options: Options): Promise<void> {
-  mkdirSync(options.data, { recursive: true, mode: 0o700 });
+  const unlock = ownFolder(options.data);
   const log = createLogger("broker", { path: join(options.data, "broker.log") });
-  const unlock = lockFolder(join(options.data, "broker.lock"));
-  if (!unlock) {
-    throw new MeshError(
-      "conflict",
-      `Another broker runs on ${options.data}.`,
-      "Stop it, or give another --data.",
-    );
-  }
   const fatal = (error: unknown) => {
     log.error({ error: String(error) }, "storage failed; ending so that memory and disk can't differ");
     process.exit(1);
   };
-  const database = join(options.data, "broker.db");
+  const database = join(options.data, DATABASE);
   const store = withReadingThread(openSqliteStore(database), database);
   const world = { clock: systemClock, timers: systemTimers, random: systemRandom, curves: nodeCurves };
   // Nobody asks a daemon's own broker, and watching the event loop wakes an idle machine up.
@@ -232,7 +153,10 @@ function fromSystem(error: unknown): MeshError | null {
 
 const argv = process.argv.slice(process.argv[2] === "broker" ? 3 : 2);
 try {
-  await run(readOptions(argv));
+  const options = readOptions(argv);
+  if (options.backup !== undefined) runBackup(options, resolve(options.backup));
+  else if (options.restored) runRestored(options);
+  else await run(options);
 } catch (error) {
   fail(error, argv.includes("--json"));
 }

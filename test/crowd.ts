@@ -67,8 +67,8 @@ export type Said = Record<string, unknown>;
 
 export type DeviceSocket = {
   ws: WebSocket;
-  /** The next control frame of that type; the others before it are skipped. */
-  next(type: string): Promise<Said>;
+  /** The next control frame of that type, or of any; the others before it are skipped. */
+  next(type?: string): Promise<Said>;
   /** Binary frames that came: records pushed, and items of pages. */
   records(): number;
   /** Resolves with the close code. */
@@ -92,9 +92,13 @@ export async function openSocket(url: string): Promise<DeviceSocket> {
     else heard.push(said);
   });
   const closed = new Promise<number>((resolve) => ws.on("close", resolve));
+  let isClosed = false;
   closed.then(() => {
+    isClosed = true;
     for (const next of waiting) next(null);
   });
+  const nextSaid = async (): Promise<Said | null> =>
+    heard.shift() ?? (isClosed ? null : new Promise((resolve) => waiting.push(resolve)));
   await new Promise<void>((resolve, reject) => {
     ws.once("open", resolve);
     ws.on("error", reject);
@@ -105,9 +109,9 @@ export async function openSocket(url: string): Promise<DeviceSocket> {
     records: () => records,
     async next(type) {
       for (;;) {
-        const said = heard.shift() ?? (await new Promise<Said | null>((resolve) => waiting.push(resolve)));
+        const said = await nextSaid();
         if (said === null) throw new Error(`the connection ended before it said "${type}"`);
-        if (said.type === type) return said;
+        if (type === undefined || said.type === type) return said;
         if (said.type === "error" && type !== "error")
           throw Object.assign(new Error(String(said.code)), said);
       }

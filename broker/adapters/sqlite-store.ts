@@ -6,7 +6,7 @@ import type { Database, Migration, SqlRow } from "#protocol/ports.ts";
 import type { Cell, Commit, LogRecord, Store } from "../store/store.ts";
 import { removeOld, removeRecords } from "./sqlite-retention.ts";
 
-const MIGRATIONS: readonly Migration[] = [
+export const MIGRATIONS: readonly Migration[] = [
   {
     name: "0001-log",
     sql: `

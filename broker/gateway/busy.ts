@@ -1,4 +1,4 @@
-/** The refusal that says when to come back. */
+/** Refusals that say when to come back. */
 import { MeshError } from "#protocol/errors.ts";
 
 export type Busy = MeshError & { retryAfterMs: number };
@@ -9,9 +9,14 @@ export function busy(message: string, retryAfterMs: number): Busy {
   return Object.assign(error, { retryAfterMs: Math.ceil(retryAfterMs) });
 }
 
+/** Somebody has to make room first. */
+const FULL_DISK_MS = 3000;
+
 /** For the error frame: how long to wait, where the error says so. */
 export function retryAfter(error: unknown): { retryAfterMs?: number } {
-  return error instanceof MeshError && "retryAfterMs" in error && typeof error.retryAfterMs === "number"
+  if (!(error instanceof MeshError)) return {};
+  if (error.code === "storage_full") return { retryAfterMs: FULL_DISK_MS };
+  return "retryAfterMs" in error && typeof error.retryAfterMs === "number"
     ? { retryAfterMs: error.retryAfterMs }
     : {};
 }

@@ -14,6 +14,9 @@ export type Broker = {
   url: string;
   port: number;
   data: string;
+  pid(): number;
+  /** Resolves with its exit code, or null when a signal ended it. */
+  ended(): Promise<number | null>;
   kill9(): Promise<void>;
   /** Asks it to end by that signal, so many times, and answers its exit code. */
   signal(name: NodeJS.Signals, times?: number): Promise<number>;
@@ -23,8 +26,14 @@ export type Broker = {
 
 export type World = {
   folder: string;
-  /** `publicUrl`: the address that people know it by, when something stands in between. */
-  broker(publicUrl?: string): Promise<Broker>;
+  /**
+   * `publicUrl`: the address that people know it by, when something stands in between. `data`: where it keeps its log.
+   * `launch`: what starts it, with its own arguments before the broker's.
+   */
+  broker(
+    publicUrl?: string,
+    options?: { data?: string; launch?: readonly [string, ...string[]] },
+  ): Promise<Broker>;
   /** `up` with that broker and none embedded; `flags` replace these. */
   person(name: string, broker: Pick<Broker, "url"> | null, flags?: readonly string[]): Promise<Person>;
   /** Somebody whose home isn't there yet. */
@@ -51,23 +60,29 @@ export function createWorld(whenFinished: typeof onTestFinished = onTestFinished
     return made;
   };
 
-  const broker = async (publicUrl?: string): Promise<Broker> => {
-    const data = join(folder, `broker-${brokers.size}`);
+  const broker: World["broker"] = async (publicUrl, options = {}) => {
+    const { data = join(folder, `broker-${brokers.size}`), launch = [launcherPath] } = options;
     const known = publicUrl ? ["--public-url", publicUrl] : [];
     const start = async (port: number) => {
-      const args = ["broker", "--json", "--port", String(port), "--data", data, ...known];
-      const child = spawn(launcherPath, args, {
+      const [command, ...before] = launch;
+      const args = [...before, "broker", "--json", "--port", String(port), "--data", data, ...known];
+      const child = spawn(command, args, {
         stdio: ["ignore", "pipe", "inherit"],
         env: cleanEnv(folder),
       });
       brokers.add(child.pid ?? 0);
-      return { child, port: Number(JSON.parse(await firstLine(child)).port) };
+      const said = JSON.parse(await firstLine(child));
+      // Where something else started it, that isn't the process itself.
+      brokers.add(said.pid);
+      return { child, port: Number(said.port), pid: Number(said.pid) };
     };
     let running = await start(0);
     return {
       url: publicUrl ?? `http://127.0.0.1:${running.port}`,
       port: running.port,
       data,
+      pid: () => running.pid,
+      ended: async () => running.child.exitCode ?? (await once(running.child, "exit"))[0],
       async kill9() {
         const gone = once(running.child, "exit");
         running.child.kill("SIGKILL");
