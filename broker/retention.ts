@@ -1,4 +1,5 @@
 /** Looks after the log's size: takes old records away, a bite at a time, so that commits needn't wait for it. */
+import { MeshError } from "#protocol/errors.ts";
 import { LIMITS } from "#protocol/limits.ts";
 import type { Log } from "./log/log.ts";
 import type { BrokerConfig, BrokerPorts } from "./ports.ts";
@@ -38,7 +39,10 @@ export function createRetention(ports: BrokerPorts, { retention }: BrokerConfig,
   const runAndWait = () => {
     if (stopped) return;
     run()
-      .catch((error) => ports.log.error({ error: String(error) }, "retention failed"))
+      .catch((error) => {
+        if (error instanceof MeshError && error.code === "storage_full") return;
+        if (!stopped) ports.fatal(error);
+      })
       .finally(() => {
         if (!stopped) cancel = ports.timers.after(retention.everyMs, runAndWait);
       });

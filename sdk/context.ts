@@ -59,6 +59,8 @@ export type Context = {
   greeting: HelloAck | null;
   /** Set until the join is in the chain. */
   invite: InviteSecret | null;
+  /** From the log's start, or from a snapshot: what this device has said before isn't known to the full yet. */
+  isCatchingUp: boolean;
   /** Height of the chain that a colleague signed for: nothing is sealed before it is here too. */
   claimedHeight: number;
   /** Why the workspace can't be used to the full: shown, and cleared when it passes. */
@@ -111,6 +113,7 @@ export async function createContext(
     chain: await loadChain(ports, replica, workspace),
     greeting: null,
     invite,
+    isCatchingUp: false,
     claimedHeight: 0,
     trouble: null,
     closed: false,

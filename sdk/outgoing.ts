@@ -54,7 +54,8 @@ export function createOutgoing(context: Context, owner: OutgoingOwner): Outgoing
     const { greeting, trouble, chain } = context;
     const { state } = chain.placed;
     const epoch = state && currentEpoch(state);
-    if (greeting?.standing !== "member" || trouble || !state || !epoch || !context.isPlaced()) return false;
+    if (greeting?.standing !== "member" || trouble || context.isCatchingUp) return false;
+    if (!state || !epoch || !context.isPlaced()) return false;
     const isVerified = state.head.height >= Math.max(greeting.chain?.height ?? 0, context.claimedHeight);
     if (!isVerified || !keyring.workspaceKey(epoch.number)) return false;
     if (state.stale) {

@@ -150,17 +150,29 @@ export function openReplica(
 
     /** An append takes the next running number of its label with it. */
     enqueue(id: string, label: string, event: MeshEvent, put: PutOrder | null, createdAt: number): void {
-      const next = put
-        ? { n: 0 }
-        : db
-            .sql(
-              "INSERT INTO counters (label, n) VALUES (?, 1) ON CONFLICT DO UPDATE SET n = n + 1 RETURNING n",
-            )
-            .get(label);
-      insertOutbox(db, { id, label, n: Number(next?.n), put, event, createdAt });
+      const n = put ? 0 : nextNumber(db, label);
+      insertOutbox(db, { id, label, n, put, event, createdAt });
     },
     /** A record of one's own again, under its old number: the broker's log has lost it. */
     requeue: (row: Omit<OutboxRow, "position">) => insertOutbox(db, row),
+    /**
+     * The device's numbers go on where its placed records end: this database may be younger than the device. What is
+     * offered again keeps its own.
+     */
+    renumber(dev: string): void {
+      const fresh = db
+        .sql(
+          "SELECT id, label FROM outbox WHERE n > 0 AND id NOT IN (SELECT id FROM records) ORDER BY position",
+        )
+        .all();
+      db.exec("DELETE FROM counters");
+      db.sql(
+        "INSERT INTO counters (label, n) SELECT label, max(n) FROM records WHERE dev = ? AND n > 0 GROUP BY label",
+      ).run(dev);
+      for (const { id = null, label = null } of fresh) {
+        db.sql("UPDATE outbox SET n = ? WHERE id = ?").run(nextNumber(db, String(label)), id);
+      }
+    },
     outbox: (after: number, limit: number): OutboxRow[] =>
       db
         .sql("SELECT * FROM outbox WHERE position > ? ORDER BY position LIMIT ?")
@@ -179,6 +191,13 @@ export function openReplica(
     refuse: (seq: number, code: string, at: number) =>
       db.sql("INSERT OR REPLACE INTO refusals (seq, code, at) VALUES (?, ?, ?)").run(seq, code, at),
   };
+}
+
+function nextNumber(db: Database, label: string): number {
+  const next = db
+    .sql("INSERT INTO counters (label, n) VALUES (?, 1) ON CONFLICT DO UPDATE SET n = n + 1 RETURNING n")
+    .get(label);
+  return Number(next?.n);
 }
 
 function insertOutbox(

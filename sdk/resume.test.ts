@@ -2,7 +2,7 @@
 import { copyFileSync, rmSync } from "node:fs";
 import { expect, test } from "vitest";
 import { EVERYONE } from "#protocol/ids.ts";
-import { createMesh, invite, type Member } from "#test/mesh.ts";
+import { createMesh, invite, type Member, refusedWith } from "#test/mesh.ts";
 import { findingsOf } from "./audit.ts";
 
 const DAY_MS = 86_400_000;
@@ -121,6 +121,22 @@ test("a log restored from a backup is made whole by those who remember", async (
   await says(carol, "still here");
   await bob.until(async () => (await texts(bob)).includes("still here"), "carol's word at bob");
   expect([alice, bob, carol, dave].map(findings)).toEqual([[], [], [], []]);
+});
+
+test("a device whose database was lost goes on with its numbers where it was", async () => {
+  const { mesh, alice, bob } = await pair();
+  await says(bob, "one", "two");
+  await alice.until(async () => (await texts(alice)).length === 2, "both at alice");
+  await bob.stop();
+  const { id } = bob.opened().workspace;
+  mesh.loseDatabase("bob", id);
+  const again = await mesh.person("bob");
+  // As soon as it can, and maybe before all that it has said is back.
+  await again.until(async () => (await refusedWith(again.send("*", "three"))) === "nothing", "the chain");
+  await says(again, "four");
+  await alice.until(async () => (await texts(alice)).length === 4, "all of it at alice");
+  expect(await texts(alice)).toEqual(["one", "two", "three", "four"]);
+  expect(findings(alice)).toEqual([]);
 });
 
 test("a restored log that has gone on beyond the cursor is seen as another", async () => {

@@ -27,12 +27,13 @@ const DAY_MS = 86_400_000;
 /** A day before the broker refuses them for their age. */
 const OFFERED_DAYS = LIMITS.idDays - 1;
 
-export function createResume(context: Context, offered: () => void): Resume {
+export function createResume(context: Context, caughtUp: () => void): Resume {
   const { replica, account, features, ports, me } = context;
   const { db } = replica;
   let head: number | null = null;
   /** Puts that the snapshot hasn't brought again. */
   let unconfirmed: Set<string> | null = null;
+  const isDisplaced = () => replica.meta("displaced") === "1";
 
   const nameOf = (sender: unknown, id: unknown) => `${String(sender)}/${String(id)}`;
 
@@ -64,6 +65,16 @@ export function createResume(context: Context, offered: () => void): Resume {
     }
   };
 
+  const makeIndexesAnew = async () => {
+    db.transaction(() => {
+      dropUnconfirmed();
+      dropIndexes(replica, features);
+    });
+    unconfirmed = null;
+    const who = { from: me, dev: account.device.id };
+    await rebuildIndexes(replica, features, context.index(), who, context.open, context.cells.provisional);
+  };
+
   return {
     begin(ack) {
       head = null;
@@ -86,26 +97,22 @@ export function createResume(context: Context, offered: () => void): Resume {
         });
         if (!isFirst) context.chain = { ...context.chain, placed: { state: null, hashes: [] } };
       }
-      if (unconfirmed || replica.meta("displaced") === "1") head = ack.head;
+      if (unconfirmed || isDisplaced() || replica.cursor() === 0) head = ack.head;
+      context.isCatchingUp = head !== null;
     },
     keepsCursor: () => unconfirmed === null,
     confirm: (sender, id) => void unconfirmed?.delete(nameOf(sender, id)),
     isDue: (through) => head !== null && through >= head,
     async finish() {
       head = null;
-      const wasDisplaced = replica.meta("displaced") === "1";
+      if (unconfirmed || isDisplaced()) await makeIndexesAnew();
+      if (isDisplaced()) await offerAgain();
       db.transaction(() => {
-        dropUnconfirmed();
-        dropIndexes(replica, features);
-      });
-      unconfirmed = null;
-      const who = { from: me, dev: account.device.id };
-      await rebuildIndexes(replica, features, context.index(), who, context.open, context.cells.provisional);
-      if (wasDisplaced) {
-        await offerAgain();
+        replica.renumber(account.device.id);
         replica.setMeta("displaced", "");
-        offered();
-      }
+      });
+      context.isCatchingUp = false;
+      caughtUp();
     },
   };
 }

@@ -58,9 +58,12 @@ export async function fillLog(
   }
 }
 
+/** Young enough for any retention. */
+const FILLED_AT = Date.now() - 3_600_000;
+
 function newRecord(workspace: string, seq: number, bytes: Uint8Array): NewRecord {
   const { id, from: sender, to: label } = decodeRecord(bytes).header;
-  return { workspace, seq, at: 1_750_000_000_000 + seq, sender, id, label, bytes, cell: null };
+  return { workspace, seq, at: FILLED_AT + seq, sender, id, label, bytes, cell: null };
 }
 
 export type Said = Record<string, unknown>;

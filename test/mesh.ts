@@ -178,6 +178,12 @@ export async function createMesh(limits: Partial<BrokerLimits> = {}) {
     broker: () => broker,
     logged,
     person,
+    /** Of somebody who has stopped. */
+    loseDatabase(name: string, database: string) {
+      for (const suffix of ["", "-wal", "-shm"]) {
+        rmSync(join(folder, `${name}-${database}.db${suffix}`), { force: true });
+      }
+    },
     /** Everybody's clock goes on; timers don't notice. */
     advance(ms: number) {
       ahead += ms;

@@ -195,7 +195,8 @@ async function commitBatch(ports: BrokerPorts, batch: readonly Waiting[], at: nu
   try {
     if (fresh.size > 0) await ports.store.commit(commitOf(fresh));
   } catch (error) {
-    if (!(error instanceof MeshError)) throw error;
+    // Anything but a lack of room leaves open what is on the disk.
+    if (!(error instanceof MeshError) || error.code !== "storage_full") throw error;
     for (const { author, record, settle } of batch) {
       settle(
         isHeldBack(author, record)
