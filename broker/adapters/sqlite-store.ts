@@ -100,14 +100,9 @@ export function openSqliteStore(path: string, database = openSqlite(path, MIGRAT
       try {
         database.transaction(() => write(database, numberOf, commit));
       } catch (error) {
-        if (!isFull(error)) throw error;
         // The rollback took new workspaces' numbers with it.
         numbers.clear();
-        throw new MeshError(
-          "storage_full",
-          "The broker's disk is full.",
-          "It is tried again; tell whoever runs the broker.",
-        );
+        throw namedIfFull(error);
       }
     },
 
@@ -144,7 +139,11 @@ export function openSqliteStore(path: string, database = openSqlite(path, MIGRAT
     },
 
     async retain(retention) {
-      return database.transaction(() => removeOld(database, retention));
+      try {
+        return database.transaction(() => removeOld(database, retention));
+      } catch (error) {
+        throw namedIfFull(error);
+      }
     },
 
     async close() {
@@ -214,6 +213,12 @@ function cellOf(row: SqlRow): Cell {
   };
 }
 
-function isFull(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "SQLITE_FULL";
+function namedIfFull(error: unknown): unknown {
+  const isFull = error instanceof Error && "code" in error && error.code === "SQLITE_FULL";
+  if (!isFull) return error;
+  return new MeshError(
+    "storage_full",
+    "The broker's disk is full.",
+    "It is tried again; tell whoever runs the broker.",
+  );
 }
