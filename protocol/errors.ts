@@ -31,6 +31,7 @@ export const ERRORS = {
   invite_wrong_head: { exit: 9, retry: false },
   invite_bad_signature: { exit: 9, retry: false },
   invite_not_found: { exit: 5, retry: false },
+  invite_revoked: { exit: 7, retry: false },
   invite_expired: { exit: 7, retry: false },
   invite_exhausted: { exit: 7, retry: false },
 

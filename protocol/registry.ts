@@ -3,6 +3,7 @@ import type { z } from "zod";
 import * as audit from "./features/audit.ts";
 import * as daemon from "./features/daemon.ts";
 import * as group from "./features/group.ts";
+import * as invite from "./features/invite.ts";
 import * as member from "./features/member.ts";
 import * as message from "./features/message.ts";
 import * as receipt from "./features/receipt.ts";
@@ -27,7 +28,7 @@ export const methods = {
   daemon: daemon.daemonMethods,
   feed: daemon.feedMethods,
   group: group.groupMethods,
-  invite: workspace.inviteMethods,
+  invite: invite.inviteMethods,
   message: message.messageMethods,
   peer: member.peerMethods,
   session: daemon.sessionMethods,

@@ -67,6 +67,27 @@ export function resolveIn(
   return found;
 }
 
+/** Where the name stands for somebody: the workspace in use first, then those that others are in. */
+export function findPeer(
+  peer: Peer,
+  selector: string | undefined,
+  text: string,
+): { opened: Opened; id: string } {
+  const [who = ""] = text.split("/");
+  const found = resolveIn(peer, selector, who);
+  const [first] = found;
+  if (!first || first.address.topic !== null || first.address.label === EVERYONE)
+    throw new MeshError("unknown_address", `"${who}" is nobody's name.`, "See `claudemesh peers`.");
+  const { opened, address } = first;
+  if (!opened.used && found.some((one) => one.address.label !== address.label))
+    throw new MeshError(
+      "ambiguous",
+      `Several workspaces have somebody called "${who}".`,
+      `Add --workspace: ${found.map((one) => one.opened.slug).join(", ")}.`,
+    );
+  return { opened, id: address.label };
+}
+
 /** By the client's own session id, ours or a colleague's. @throws MeshError unknown_address */
 export function resolveSession(peer: Peer, workspace: Workspace, id: string): Address {
   const own = peer.sessions().find((session) => session.id === id);

@@ -2,7 +2,7 @@
 import type { ChainEntry } from "#protocol/chain/entries.ts";
 import { activeMember, awaitingKey, type ChainState, currentEpoch } from "#protocol/chain/state.ts";
 import { inviteSeed } from "#protocol/derive.ts";
-import { MeshError } from "#protocol/errors.ts";
+import { ERRORS, MeshError } from "#protocol/errors.ts";
 import type { HelloAck } from "#protocol/frames.ts";
 import { decodeRecord } from "#protocol/record.ts";
 import type { Account } from "./account.ts";
@@ -34,6 +34,7 @@ export type MembershipOwner = {
 
 /** Until a colleague's daemon would have done it: the inviter goes first, the others only if it is away. */
 const OTHERS_WAIT_MS = 500;
+const RETRY_MS = 1000;
 const REACTION_LIMIT_MS = 30_000;
 
 export function createMembership(
@@ -89,9 +90,14 @@ export function createMembership(
       try {
         await transmit(record);
       } catch (error) {
-        const isRace =
-          error instanceof MeshError && (error.code === "chain_conflict" || error.code === "offline");
-        if (!isRace) throw error;
+        if (!(error instanceof MeshError)) throw error;
+        if (error.code !== "offline" && ERRORS[error.code].retry) {
+          // Nothing has changed but the time: a full disk, a broker that is busy.
+          await new Promise<void>((resolve) => ports.timers.after(Math.min(RETRY_MS, left()), resolve));
+          if (left() === 1) throw error;
+          continue;
+        }
+        if (error.code !== "chain_conflict" && error.code !== "offline") throw error;
         // Made anew on the next head, and only if it still makes sense there.
         await changed.until(
           () => (context.chain.known === view && context.greeting ? null : true),

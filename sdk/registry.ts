@@ -2,13 +2,14 @@
 import type { Handlers } from "#protocol/registry.ts";
 import { auditHandlers } from "./features/audit.ts";
 import { group, groupHandlers } from "./features/group.ts";
+import { inviteHandlers } from "./features/invite.ts";
 import { introduceMyself, member, peerHandlers } from "./features/member.ts";
 import { message, messageHandlers } from "./features/message.ts";
 import { createReceiptSender, receipt } from "./features/receipt.ts";
 import { bounceUnknown, giveToSession } from "./features/routing.ts";
 import { claimNames, session } from "./features/session.ts";
 import { topic, topicHandlers } from "./features/topic.ts";
-import { inviteHandlers, learnName, workspace, workspaceHandlers } from "./features/workspace.ts";
+import { learnName, workspace, workspaceHandlers } from "./features/workspace.ts";
 import type { Abilities, Caller, Peer } from "./peer.ts";
 
 export const abilities: Abilities = {

@@ -58,6 +58,7 @@ export function createSealer(
         );
       }
       const receiver = chain.members.get(label);
+      if (receiver && !receiver.active) throw notThere();
       const sender = chain.members.get(account.user);
       const header: Header = {
         id,
@@ -72,12 +73,7 @@ export function createSealer(
         ...(put ? { put } : {}),
       };
       const key = await contentKeyOf(chain, header);
-      if (!key)
-        throw new MeshError(
-          "not_a_member",
-          "The receiver isn't in the workspace.",
-          "See `claudemesh peers`.",
-        );
+      if (!key) throw notThere();
       const headerBytes = encodeHeader(header);
       const body = sealBody(recordKey(key, workspace, headerBytes), utf8(JSON.stringify(event)), random);
       const signature = await curves.sign(
@@ -106,6 +102,10 @@ export function createSealer(
       return parseEvent(json);
     },
   };
+}
+
+function notThere(): MeshError {
+  return new MeshError("not_a_member", "The receiver isn't in the workspace.", "See `claudemesh peers`.");
 }
 
 /** The sender's chain head must lie on our chain: another one means that the broker shows us two different truths. */

@@ -87,6 +87,7 @@ async function requireInvite(
   if (!(await ports.curves.verify(invite.key, input, fromBase64url(proof.signature)))) {
     throw new MeshError("invite_bad_signature", "The link's secret doesn't fit the invite.", next);
   }
+  if (invite.void) throw new MeshError("invite_revoked", "This invite has been revoked.", next);
   if (invite.expiresAt <= ports.clock.now())
     throw new MeshError("invite_expired", "This invite has expired.", next);
   if (invite.used >= invite.uses)

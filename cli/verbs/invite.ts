@@ -1,4 +1,4 @@
-/** invite create, invite list, join */
+/** invite create, list, revoke; join */
 import { duration, oneOf, string, whole } from "../input.ts";
 import { paint, safe, table } from "../print.ts";
 import type { Verb } from "../verb.ts";
@@ -11,11 +11,12 @@ const create: Verb = {
   options: {
     role: { type: "string", value: "R", values: ROLES, about: "what whoever joins by it becomes" },
     uses: { type: "string", value: "N", about: "how many may join by it; 1 without it" },
+    qr: { type: "boolean", about: "show the link as a QR code as well" },
     expires: { type: "string", value: "T", about: "how long it is good, such as 24h; 7d without it" },
   },
   summary: "a link that lets somebody in (once, for 7 days)",
   examples: ["claudemesh invite create", "claudemesh invite create --uses 5 --expires 24h --role guest"],
-  async run({ options, workspace, daemon, print }) {
+  async run({ options, json, workspace, daemon, print }) {
     const expires = string(options.expires);
     const client = await daemon();
     const made = await client.invite.create({
@@ -24,10 +25,12 @@ const create: Verb = {
       uses: whole(options.uses, "--uses"),
       expiresInMs: expires === undefined ? undefined : duration(expires, "--expires"),
     });
+    const qr =
+      options.qr === true && !json ? `${(await import("uqr")).renderUnicodeCompact(made.url)}\n\n` : "";
     const times = made.uses === 1 ? "once" : `${made.uses} times`;
     print(
       made,
-      `${made.url}\n\nGood for ${made.role}, ${times}, until ${made.expiresAt}. The part behind # is the secret:\nsend the link over a channel that you trust. Your colleague runs: claudemesh join LINK`,
+      `${qr}${made.url}\n\nGood for ${made.role}, ${times}, until ${made.expiresAt}. The part behind # is the secret:\nsend the link over a channel that you trust. Your colleague runs: claudemesh join LINK`,
     );
   },
 };
@@ -53,6 +56,18 @@ const list: Verb = {
   },
 };
 
+const revoke: Verb = {
+  name: "invite revoke",
+  args: ["CODE"],
+  summary: "let nobody in by an invite any more",
+  examples: ["claudemesh invite revoke Ab3dE6gh"],
+  async run({ args, workspace, daemon, print }) {
+    const client = await daemon();
+    const revoked = await client.invite.revoke({ workspace, code: args[0] ?? "" });
+    print(revoked, `${revoked.code} lets nobody into ${revoked.workspace} any more`);
+  },
+};
+
 const join: Verb = {
   name: "join",
   group: "invite",
@@ -70,4 +85,4 @@ const join: Verb = {
   },
 };
 
-export const inviteVerbs = [create, list, join];
+export const inviteVerbs = [create, list, revoke, join];

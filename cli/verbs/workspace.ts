@@ -1,5 +1,6 @@
-/** workspace create, list, use, info, members, rename, leave, delete */
+/** workspace create, list, use, info, members, role, remove, rotate, rename, leave, delete */
 import { confirm } from "../confirm.ts";
+import { oneOf } from "../input.ts";
 import { dot, safe, table } from "../print.ts";
 import type { Verb } from "../verb.ts";
 
@@ -94,6 +95,48 @@ const members: Verb = {
   },
 };
 
+const remove: Verb = {
+  name: "workspace remove",
+  args: ["MEMBER"],
+  summary: "shut a member out; all open invites are void then",
+  examples: ["claudemesh workspace remove mallory --yes"],
+  async run(context) {
+    const member = context.args[0] ?? "";
+    await confirm(context, `Removing ${member} shuts them out, and makes all open invites void.`);
+    const client = await context.daemon();
+    const removed = await client.workspace.remove({ workspace: context.workspace, member });
+    context.print(removed, `${safe(removed.name)} is no longer in ${removed.workspace}`);
+  },
+};
+
+const ROLES = ["admin", "member", "guest"] as const;
+
+const role: Verb = {
+  name: "workspace role",
+  args: ["MEMBER", "ROLE"],
+  summary: "make somebody admin, member or guest",
+  examples: ["claudemesh workspace role bob admin"],
+  async run({ args, workspace, daemon, print }) {
+    const [member = "", wanted] = args;
+    const next = oneOf(wanted, "ROLE", ROLES);
+    const client = await daemon();
+    const changed = await client.workspace.role({ workspace, member, role: next ?? "member" });
+    print(changed, `${safe(changed.name)} is ${changed.role} in ${changed.workspace}`);
+  },
+};
+
+const rotate: Verb = {
+  name: "workspace rotate",
+  args: ["[WORKSPACE]"],
+  summary: "seal under a new key from now on",
+  examples: ["claudemesh workspace rotate acme"],
+  async run({ args, workspace, daemon, print }) {
+    const client = await daemon();
+    const rotated = await client.workspace.rotate({ workspace: args[0] ?? workspace });
+    print(rotated, `${rotated.slug} is at key ${rotated.epoch}`);
+  },
+};
+
 const rename: Verb = {
   name: "workspace rename",
   args: ["[WORKSPACE]", "NEW"],
@@ -107,7 +150,7 @@ const rename: Verb = {
   },
 };
 
-const remove: Verb = {
+const erase: Verb = {
   name: "workspace delete",
   args: ["WORKSPACE"],
   summary: "delete a workspace of yours that nobody else is in",
@@ -124,4 +167,4 @@ const remove: Verb = {
   },
 };
 
-export const workspaceVerbs = [create, list, use, info, members, rename, leave, remove];
+export const workspaceVerbs = [create, list, use, info, members, role, remove, rotate, rename, leave, erase];

@@ -8,7 +8,16 @@ import { idOf } from "../derive.ts";
 import { type ErrorCode, MeshError } from "../errors.ts";
 import { CHAIN } from "../ids.ts";
 import type { Curves } from "../ports.ts";
-import { recordHash, recordSignatureInput, type SealedRecord } from "../record.ts";
+import { recordHash, type SealedRecord } from "../record.ts";
+import {
+  type Case,
+  type Entry,
+  FOREVER,
+  invalid,
+  notAllowed,
+  requireRecordSignature,
+  signedByMember,
+} from "./case.ts";
 import {
   type ChainEntry,
   certificateInput,
@@ -17,9 +26,9 @@ import {
   joinProofInput,
   workspaceId,
 } from "./entries.ts";
+import { admitLeave, admitRemove, admitRole } from "./roles.ts";
 import {
   activeMember,
-  authorAt,
   awaitingKey,
   type ChainState,
   currentEpoch,
@@ -28,13 +37,7 @@ import {
   mayInvite,
 } from "./state.ts";
 
-type Entry<T extends ChainEntry["type"]> = Extract<ChainEntry, { type: T }>;
 type Newcomer = { root: string; sealing: string; device: { key: string; certificate: string } };
-
-/** What every entry's rule is given. */
-type Case = { curves: Curves; workspace: string; record: SealedRecord; sequence: number };
-
-const FOREVER = Number.POSITIVE_INFINITY;
 
 /** @throws MeshError chain_invalid, chain_conflict, bad_signature, wrong_author, unknown_device, not_allowed, invite_… */
 export async function admit(
@@ -74,8 +77,14 @@ function admitNext(at: Case, state: ChainState, entry: ChainEntry): Promise<Chai
       return admitInvite(at, state, entry);
     case "join":
       return admitJoin(at, state, entry);
+    case "revoke":
+      return admitRevoke(at, state, entry);
     case "leave":
       return admitLeave(at, state);
+    case "remove":
+      return admitRemove(at, state, entry);
+    case "role":
+      return admitRole(at, state, entry);
     case "epoch":
       return admitEpoch(at, state, entry);
   }
@@ -124,14 +133,25 @@ async function admitInvite(at: Case, state: ChainState, entry: Entry<"invite">):
   if (state.invites.has(entry.code))
     throw new MeshError("conflict", "This invite code is taken.", "Create another invite.");
   const { code, role, expiresAt, uses } = entry;
-  const invite = { code, role, expiresAt, uses, used: 0, key: key32(entry.key), by: author.id };
+  const invite = { code, role, expiresAt, uses, used: 0, void: false, key: key32(entry.key), by: author.id };
   return { ...state, invites: new Map(state.invites).set(code, invite) };
+}
+
+async function admitRevoke(at: Case, state: ChainState, entry: Entry<"revoke">): Promise<ChainState> {
+  const author = await signedByMember(at, state);
+  if (!mayInvite(author.role)) throw notAllowed("only an owner or an admin revokes an invite");
+  const invite = state.invites.get(entry.code);
+  if (!invite) throw refusedInvite("invite_not_found", "There is no such invite.");
+  if (invite.void)
+    throw new MeshError("chain_conflict", "This invite is void already.", "Nothing is left to do.");
+  return { ...state, invites: new Map(state.invites).set(invite.code, { ...invite, void: true }) };
 }
 
 async function admitJoin(at: Case, state: ChainState, entry: Entry<"join">): Promise<ChainState> {
   const user = at.record.header.from;
   const invite = state.invites.get(entry.code);
   if (!invite) throw refusedInvite("invite_not_found", "There is no such invite.");
+  if (invite.void) throw refusedInvite("invite_revoked", "This invite has been revoked.");
   if (invite.used >= invite.uses) throw refusedInvite("invite_exhausted", "This invite has been used up.");
   if (activeMember(state, user))
     throw new MeshError("conflict", "You are a member of this workspace already.", "Just use it.");
@@ -158,19 +178,6 @@ async function admitJoin(at: Case, state: ChainState, entry: Entry<"join">): Pro
     devices: withDevice(state, device),
     invites: new Map(state.invites).set(invite.code, { ...invite, used: invite.used + 1 }),
   };
-}
-
-/** All of the member's devices fall with it, and the epoch is stale. */
-async function admitLeave(at: Case, state: ChainState): Promise<ChainState> {
-  const author = await signedByMember(at, state);
-  if (author.role === "owner") throw notAllowed("the owner can't leave the workspace that its id commits to");
-  const devices = new Map(state.devices);
-  for (const device of devices.values()) {
-    if (device.member === author.id)
-      devices.set(device.id, { ...device, spans: closed(device, at.sequence) });
-  }
-  const members = new Map(state.members).set(author.id, { ...author, active: false });
-  return { ...state, members, devices, stale: true };
 }
 
 async function admitEpoch(at: Case, state: ChainState, entry: EpochEntry): Promise<ChainState> {
@@ -211,16 +218,6 @@ async function admitEpoch(at: Case, state: ChainState, entry: EpochEntry): Promi
   };
 }
 
-/** For entries by members: the author as the chain knows it, once its signature holds. */
-async function signedByMember(at: Case, state: ChainState) {
-  const { header } = at.record;
-  const device = authorAt(state, header.from, header.dev, at.sequence);
-  await requireRecordSignature(at, device.key);
-  const author = activeMember(state, header.from);
-  if (!author) throw notAllowed("its author is not a member");
-  return author;
-}
-
 /** For genesis and join: user id, root, certificate, device id and signature must all hang together. */
 async function newcomerDevice(at: Case, { root, device }: Newcomer): Promise<Device> {
   const rootKey = key32(root);
@@ -254,33 +251,10 @@ function withDevice(state: ChainState, device: Device): ReadonlyMap<string, Devi
   });
 }
 
-async function requireRecordSignature({ curves, workspace, record }: Case, key: Uint8Array): Promise<void> {
-  const input = recordSignatureInput(workspace, record.headerBytes, record.body);
-  if (!(await curves.verify(key, input, record.signature))) {
-    throw new MeshError("bad_signature", "The chain entry's signature doesn't hold.", "Drop it.");
-  }
-}
-
-function closed(device: Device, sequence: number) {
-  return device.spans.map((span) => (span.until === FOREVER ? { ...span, until: sequence } : span));
-}
-
 function key32(text: string): Uint8Array {
   const key = fromBase64url(text);
   if (key.length !== 32) throw invalid("a key has 32 bytes");
   return concat(key);
-}
-
-function invalid(why: string): MeshError {
-  return new MeshError(
-    "chain_invalid",
-    `The chain entry is refused: ${why}.`,
-    "Update claudemesh on both sides.",
-  );
-}
-
-function notAllowed(why: string): MeshError {
-  return new MeshError("not_allowed", `Not allowed: ${why}.`, "Ask the workspace's owner.");
 }
 
 function refusedInvite(code: ErrorCode, message: string): MeshError {

@@ -50,7 +50,18 @@ export const join = z.strictObject({
 });
 
 /** All of the member's devices go, and the epoch is stale. */
-export const leave = z.strictObject({ type: z.literal("leave") });
+export /** The invite lets nobody in any more. */
+const revoke = z.strictObject({ type: z.literal("revoke"), code: inviteCode });
+
+const leave = z.strictObject({ type: z.literal("leave") });
+
+const remove = z.strictObject({ type: z.literal("remove"), member: id });
+
+const roleEntry = z.strictObject({
+  type: z.literal("role"),
+  member: id,
+  role: role.exclude(["owner"]),
+});
 
 /** A new epoch, or the current one sealed to members who joined since. */
 export const epoch = z.strictObject({
@@ -63,7 +74,17 @@ export const epoch = z.strictObject({
   previous: bytes,
 });
 
-export const chainEntry = z.discriminatedUnion("type", [genesis, deviceEntry, invite, join, leave, epoch]);
+export const chainEntry = z.discriminatedUnion("type", [
+  genesis,
+  deviceEntry,
+  invite,
+  revoke,
+  join,
+  leave,
+  remove,
+  roleEntry,
+  epoch,
+]);
 
 export type ChainEntry = z.infer<typeof chainEntry>;
 export type Genesis = z.infer<typeof genesis>;

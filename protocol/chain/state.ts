@@ -28,6 +28,8 @@ export type Invite = {
   expiresAt: number;
   uses: number;
   used: number;
+  /** Revoked, or cut off by a removal. */
+  void: boolean;
   by: string;
 };
 

@@ -1,7 +1,7 @@
 /** Workspaces and the doors into them. */
 import { z } from "zod";
-import { isoTime, methods, workspace } from "../method.ts";
-import { id, inviteCode, name, role } from "../schema.ts";
+import { methods, workspace } from "../method.ts";
+import { id, name, role } from "../schema.ts";
 
 export const events = {
   /** A put of the sender's own, to everyone, by an owner or an admin: the workspace's own name. */
@@ -33,16 +33,7 @@ export const workspaceMember = z.object({
   invitedBy: z.string().nullable(),
 });
 
-export const listedInvite = z.object({
-  code: inviteCode,
-  workspace: z.string(),
-  role,
-  uses: z.int(),
-  used: z.int(),
-  expiresAt: isoTime,
-  by: z.string(),
-  state: z.enum(["open", "used up", "expired"]),
-});
+const changedMember = z.object({ member: id, name: z.string(), role, workspace: z.string() });
 
 export const workspaceMethods = methods({
   /** Those that this account is in, or about to join. */
@@ -88,6 +79,23 @@ export const workspaceMethods = methods({
     result: z.object({ id, slug: z.string() }),
   },
   /** Leaves it, and removes it from this machine; the owner can't. */
+  /** Shuts a member out: from now on nothing is sealed to them, and all open invites are void. */
+  remove: {
+    scope: "admin",
+    params: z.strictObject({ workspace, member: z.string().min(1).max(200) }),
+    result: changedMember,
+  },
+  role: {
+    scope: "admin",
+    params: z.strictObject({ workspace, member: z.string().min(1).max(200), role: role.exclude(["owner"]) }),
+    result: changedMember,
+  },
+  /** Begins a new epoch: what is said from now on is sealed under a new key. */
+  rotate: {
+    scope: "admin",
+    params: z.strictObject({ workspace }),
+    result: z.object({ id, slug: z.string(), epoch: z.int() }),
+  },
   leave: {
     scope: "admin",
     params: z.strictObject({ workspace: z.string().min(1) }),
@@ -95,47 +103,6 @@ export const workspaceMethods = methods({
   },
 });
 
-export const inviteMethods = methods({
-  /** A link that lets others in. Its secret is in the answer and nowhere else. */
-  create: {
-    scope: "admin",
-    params: z.strictObject({
-      workspace,
-      role: role.exclude(["owner"]).optional(),
-      uses: z.int().min(1).max(10_000).optional(),
-      /** Milliseconds from now; 7 days without it. */
-      expiresInMs: z
-        .int()
-        .min(1)
-        .max(365 * 86_400_000)
-        .optional(),
-    }),
-    result: z.object({ url: z.string(), code: inviteCode, role, expiresAt: isoTime, uses: z.int() }),
-  },
-  /** Those that were made, oldest first, and how often they were used. */
-  list: {
-    scope: "read",
-    params: z.strictObject({ workspace }),
-    result: z.object({ invites: z.array(listedInvite) }),
-  },
-  /** Joins by a link; waits until the broker has taken it in. */
-  accept: {
-    scope: "admin",
-    params: z.strictObject({
-      url: z.string().min(1).max(2000),
-      waitMs: z.int().min(1).max(3_600_000).optional(),
-    }),
-    result: z.object({
-      id,
-      slug: z.string(),
-      member: z.object({ id, name: z.string(), role }),
-      /** True while no member who is online has handed over the key yet. */
-      waiting: z.boolean(),
-    }),
-  },
-});
-
 export type LinkState = z.infer<typeof linkState>;
 export type ListedWorkspace = z.infer<typeof listed>;
 export type WorkspaceMember = z.infer<typeof workspaceMember>;
-export type ListedInvite = z.infer<typeof listedInvite>;

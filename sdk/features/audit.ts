@@ -44,17 +44,24 @@ function entriesOf({ workspace }: Opened) {
     const { header, body } = decodeRecord(bytes);
     const entry = decodeEntry(body);
     const at = new Date(recordIdTime(header.id)).toISOString();
-    const by = names.get(header.from) ?? header.from;
-    return { height, seq, type: entry.type, by, at, detail: detailOf(entry) };
+    const nameOf = (member: string) => names.get(member) ?? member;
+    const by = nameOf(header.from);
+    return { height, seq, type: entry.type, by, at, detail: detailOf(entry, nameOf) };
   });
 }
 
-function detailOf(entry: ChainEntry): string {
+function detailOf(entry: ChainEntry, nameOf: (member: string) => string): string {
   switch (entry.type) {
     case "invite":
       return `${entry.role}, ${entry.uses} use${entry.uses === 1 ? "" : "s"}, code ${entry.code}`;
     case "join":
       return `by invite ${entry.code}`;
+    case "revoke":
+      return `code ${entry.code}`;
+    case "remove":
+      return nameOf(entry.member);
+    case "role":
+      return `${nameOf(entry.member)}: ${entry.role}`;
     case "epoch":
       return `key ${entry.number} to ${Object.keys(entry.sealed).length}`;
     default:

@@ -2,12 +2,11 @@
 
 import { fromBase64url } from "#protocol/bytes.ts";
 import { activeMember, currentEpoch } from "#protocol/chain/state.ts";
-import { MeshError } from "#protocol/errors.ts";
 import type { PeerListing, SessionFace } from "#protocol/features/member.ts";
 import { sha256 } from "#protocol/hash.ts";
 import { EVERYONE } from "#protocol/ids.ts";
 import type { Handlers } from "#protocol/registry.ts";
-import { resolveIn } from "../address.ts";
+import { findPeer } from "../address.ts";
 import type { Happening } from "../context.ts";
 import type { Feature } from "../feature.ts";
 import { fingerprint } from "../fingerprint.ts";
@@ -87,23 +86,6 @@ export function peerHandlers(peer: Peer): Handlers<Caller>["peer"] {
       };
     },
   };
-}
-
-/** Where the name stands for somebody: the workspace in use first, then those that others are in. */
-function findPeer(peer: Peer, selector: string | undefined, text: string): { opened: Opened; id: string } {
-  const [who = ""] = text.split("/");
-  const found = resolveIn(peer, selector, who);
-  const [first] = found;
-  if (!first || first.address.topic !== null || first.address.label === EVERYONE)
-    throw new MeshError("unknown_address", `"${who}" is nobody's name.`, "See `claudemesh peers`.");
-  const { opened, address } = first;
-  if (!opened.used && found.some((one) => one.address.label !== address.label))
-    throw new MeshError(
-      "ambiguous",
-      `Several workspaces have somebody called "${who}".`,
-      `Add --workspace: ${found.map((one) => one.opened.slug).join(", ")}.`,
-    );
-  return { opened, id: address.label };
 }
 
 async function listingsOf(peer: Peer, selector: string | undefined): Promise<PeerListing[]> {

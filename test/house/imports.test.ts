@@ -14,7 +14,7 @@ const RULES: Rules = {
   adapters:      { parts: ["protocol", "package.json"],    packages: PURE,                             world: "everywhere" },
   broker:        { parts: ["protocol", "adapters"],        packages: [...PURE, "hono", "yargs"],       world: "adapters" },
   daemon:        { parts: ["protocol", "sdk", "adapters"], packages: PURE,                             world: "adapters" },
-  cli:           { parts: ["protocol", "adapters"],        packages: [],                               world: "everywhere" },
+  cli:           { parts: ["protocol", "adapters"],        packages: ["uqr"],                             world: "everywhere" },
   "mcp-adapter": { parts: ["protocol", "adapters"],        packages: ["@modelcontextprotocol/sdk"],    world: "everywhere" },
   install:       { parts: ["protocol"],                    packages: ["esbuild"],                      world: "everywhere" },
   test:          { parts: [],                              packages: [],                               world: "everywhere" },

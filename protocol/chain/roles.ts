@@ -1,0 +1,73 @@
+/** Who goes and who becomes what: leaving, being removed, another role. */
+import { MeshError } from "../errors.ts";
+import type { Role } from "../schema.ts";
+import { type Case, type Entry, FOREVER, notAllowed, signedByMember } from "./case.ts";
+import { activeMember, type ChainState, type Device, holdsKey, type Invite, type Member } from "./state.ts";
+
+/** All of the member's devices fall with it, and the epoch is stale. */
+export async function admitLeave(at: Case, state: ChainState): Promise<ChainState> {
+  const author = await signedByMember(at, state);
+  if (author.role === "owner") throw notAllowed("the owner can't leave the workspace that its id commits to");
+  return without(state, author, at.sequence);
+}
+
+/** Nobody comes in any more by a link that was open then: who was removed may have passed one on. */
+export async function admitRemove(at: Case, state: ChainState, entry: Entry<"remove">): Promise<ChainState> {
+  const author = await signedByMember(at, state);
+  const member = otherMember(state, author, entry.member);
+  requireAbove(author, member.role);
+  return { ...without(state, member, at.sequence), invites: voided(state, () => true) };
+}
+
+/** Only the owner makes and unmakes admins. The links of who is no admin any more are void. */
+export async function admitRole(at: Case, state: ChainState, entry: Entry<"role">): Promise<ChainState> {
+  const author = await signedByMember(at, state);
+  const member = otherMember(state, author, entry.member);
+  requireAbove(author, member.role);
+  requireAbove(author, entry.role);
+  if (member.role === entry.role) {
+    throw new MeshError("chain_conflict", "The member has that role already.", "Nothing is left to do.");
+  }
+  const changed = { ...member, role: entry.role };
+  return {
+    ...state,
+    members: new Map(state.members).set(member.id, changed),
+    invites: member.role === "admin" ? voided(state, ({ by }) => by === member.id) : state.invites,
+    stale: state.stale || (holdsKey(member) && !holdsKey(changed)),
+  };
+}
+
+function otherMember(state: ChainState, author: Member, id: string): Member {
+  const member = activeMember(state, id);
+  if (!member) throw new MeshError("not_found", "That member isn't in the workspace.", "See who is.");
+  if (member.id === author.id) throw notAllowed("nobody changes themselves");
+  return member;
+}
+
+function requireAbove(author: Member, role: Role): void {
+  if (role === "owner") throw notAllowed("the owner stays the owner");
+  if (author.role === "owner" || (author.role === "admin" && role !== "admin")) return;
+  throw notAllowed(
+    role === "admin" ? "only the owner makes and unmakes admins" : "only an owner or an admin does that",
+  );
+}
+
+function without(state: ChainState, member: Member, sequence: number): ChainState {
+  const devices = new Map(state.devices);
+  for (const device of devices.values()) {
+    if (device.member === member.id) devices.set(device.id, { ...device, spans: closed(device, sequence) });
+  }
+  const members = new Map(state.members).set(member.id, { ...member, active: false });
+  return { ...state, members, devices, stale: true };
+}
+
+function voided(state: ChainState, which: (invite: Invite) => boolean): ChainState["invites"] {
+  const invites = [...state.invites].map(
+    ([code, invite]) => [code, which(invite) ? { ...invite, void: true } : invite] as const,
+  );
+  return new Map(invites);
+}
+
+function closed(device: Device, sequence: number) {
+  return device.spans.map((span) => (span.until === FOREVER ? { ...span, until: sequence } : span));
+}

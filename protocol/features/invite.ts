@@ -1,0 +1,62 @@
+/** Invites by link: the doors into a workspace. */
+import { z } from "zod";
+import { isoTime, methods, workspace } from "../method.ts";
+import { id, inviteCode, role } from "../schema.ts";
+
+export const listedInvite = z.object({
+  code: inviteCode,
+  workspace: z.string(),
+  role,
+  uses: z.int(),
+  used: z.int(),
+  expiresAt: isoTime,
+  by: z.string(),
+  state: z.enum(["open", "used up", "expired", "revoked"]),
+});
+
+export const inviteMethods = methods({
+  /** A link that lets others in. Its secret is in the answer and nowhere else. */
+  create: {
+    scope: "admin",
+    params: z.strictObject({
+      workspace,
+      role: role.exclude(["owner"]).optional(),
+      uses: z.int().min(1).max(10_000).optional(),
+      /** Milliseconds from now; 7 days without it. */
+      expiresInMs: z
+        .int()
+        .min(1)
+        .max(365 * 86_400_000)
+        .optional(),
+    }),
+    result: z.object({ url: z.string(), code: inviteCode, role, expiresAt: isoTime, uses: z.int() }),
+  },
+  /** Those that were made, oldest first, and how often they were used. */
+  list: {
+    scope: "read",
+    params: z.strictObject({ workspace }),
+    result: z.object({ invites: z.array(listedInvite) }),
+  },
+  /** Joins by a link; waits until the broker has taken it in. */
+  revoke: {
+    scope: "admin",
+    params: z.strictObject({ workspace, code: inviteCode }),
+    result: z.object({ code: inviteCode, workspace: z.string() }),
+  },
+  accept: {
+    scope: "admin",
+    params: z.strictObject({
+      url: z.string().min(1).max(2000),
+      waitMs: z.int().min(1).max(3_600_000).optional(),
+    }),
+    result: z.object({
+      id,
+      slug: z.string(),
+      member: z.object({ id, name: z.string(), role }),
+      /** True while no member who is online has handed over the key yet. */
+      waiting: z.boolean(),
+    }),
+  },
+});
+
+export type ListedInvite = z.infer<typeof listedInvite>;
