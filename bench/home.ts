@@ -30,7 +30,7 @@ export async function withHomes<T>(
   }
 }
 
-function homeAt(path: string): Home {
+export function homeAt(path: string): Home {
   return {
     path,
     verb: (...args) => output(launcherPath, args, { ...process.env, CLAUDEMESH_HOME: path }),
