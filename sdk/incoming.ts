@@ -28,6 +28,8 @@ export type IncomingOwner = {
   credit(records: number, bytes: number): void;
   /** The cursor is further than it was. */
   moved(): void;
+  /** Something of this device's has found its place. */
+  placed(): void;
   /** The chain has moved on; keys are learned. */
   chainChanged(): void;
   /** The broker's chain can't be believed: the link has to end. */
@@ -97,6 +99,7 @@ export function createIncoming(context: Context, owner: IncomingOwner): Incoming
       ports.log.warn({ workspace, seq, code: error.code }, "a record was refused");
     for (const one of fresh) context.tell({ type: "applied", ...one });
     for (const id of echoes) context.settle(id, "placed");
+    if (echoes.length > 0) owner.placed();
     owner.moved();
     const { state } = context.chain.known;
     if (batch.view !== placed && state) await afterChain(known.state, state);

@@ -11,12 +11,16 @@ import type { Context } from "./context.ts";
 
 /** Changes within this time are told together. */
 const MIN_INTERVAL_MS = 5000;
+/** So long after a device has said something its face tells how far it has counted. */
+const COUNTERS_MS = 30_000;
 
 export type Present = { member: string; dev: string; counter: number; face: Face };
 
 export type Presence = {
   /** My face has changed: shows it as soon as link, key and decency allow. */
   show(): void;
+  /** My counters have: that can wait for more. */
+  showCounters(): void;
   linkUp(): void;
   linkDown(): void;
   /** Says goodbye at once, so colleagues needn't wait for the lease. */
@@ -54,6 +58,7 @@ export function createPresence(context: Context, owner: PresenceOwner): Presence
   /** What is shown on this link; null as long as nothing is. */
   let shown: string | null = null;
   let cancelLater = () => {};
+  let isCounting = false;
   /** The broker's count of changes up to which all is known here. */
   let version = 0;
   let isBehind = false;
@@ -158,6 +163,14 @@ export function createPresence(context: Context, owner: PresenceOwner): Presence
 
   return {
     show,
+    showCounters() {
+      if (isCounting) return;
+      isCounting = true;
+      ports.timers.after(COUNTERS_MS, () => {
+        isCounting = false;
+        show();
+      });
+    },
     linkUp() {
       isUp = true;
       shown = null;

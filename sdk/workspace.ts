@@ -96,6 +96,7 @@ export async function openWorkspace(
       outgoing.pump();
     },
     moved: () => outgoing.cursorMoved(),
+    placed: presence.showCounters,
     halt: () => link?.stop(),
     failed: () =>
       link?.fail(

@@ -23,6 +23,8 @@ const LONGEST_DELAY_MS = 40;
 
 export type Person = {
   name: string;
+  /** Frames from the broker that don't reach this person. */
+  misses: (frame: Frame) => boolean;
   client(): Client;
   /** Ends every connection to the broker; they come back by themselves. */
   cut(): void;
@@ -40,6 +42,7 @@ export async function createWorld(seed: number) {
   const time = createVirtualTime();
   const world = { clock: time.clock, random: bytesOf(chance), curves: nodeCurves, log: silent };
   const lives: { end(): void }[] = [];
+  const people = new Map<string, Person>();
 
   const startBroker = (): { broker: Broker; end(): Promise<void> } => {
     const { timers, end } = mortal(time.timers);
@@ -73,7 +76,12 @@ export async function createWorld(seed: number) {
       ...world,
       timers,
       async dial() {
-        const { near, far, close } = wire(time.timers, () => chance() * LONGEST_DELAY_MS);
+        const delay = () => chance() * LONGEST_DELAY_MS;
+        const { near, far, close } = wire(
+          time.timers,
+          delay,
+          (frame) => people.get(name)?.misses(frame) ?? false,
+        );
         links.add(close);
         running.broker.gateway.accept(far);
         return near;
@@ -130,8 +138,9 @@ export async function createWorld(seed: number) {
     async person(name: string): Promise<Person> {
       const secrets = new Map<string, Uint8Array>();
       let life = await startDaemon(name, secrets);
-      return {
+      const made: Person = {
         name,
+        misses: () => false,
         client: () => life.client,
         cut: () => life.cut(),
         async restart() {
@@ -140,6 +149,8 @@ export async function createWorld(seed: number) {
           life = await startDaemon(name, secrets);
         },
       };
+      people.set(name, made);
+      return made;
     },
     async restartBroker(): Promise<void> {
       await running.end();
@@ -195,10 +206,14 @@ function mortal(timers: Timers): { timers: Timers; end(): void } {
   };
 }
 
-type Frame = string | Uint8Array;
+export type Frame = string | Uint8Array;
 
 /** Two ends; frames arrive in their order, each after a while. What is under way when the wire breaks is lost. */
-function wire(timers: Timers, delay: () => number): { near: Socket; far: Socket; close(): void } {
+function wire(
+  timers: Timers,
+  delay: () => number,
+  isMissed: (frame: Frame) => boolean,
+): { near: Socket; far: Socket; close(): void } {
   type Handlers = Parameters<Socket["listen"]>[0];
   type End = { handlers: Handlers | null; early: Frame[] };
   const ends: [End, End] = [
@@ -219,7 +234,7 @@ function wire(timers: Timers, delay: () => number): { near: Socket; far: Socket;
       timers.after(delay(), () => {
         // Whichever timer comes first delivers the frame that was sent first.
         const frame = waiting.shift();
-        if (!isOpen || frame === undefined) return;
+        if (!isOpen || frame === undefined || (own === 1 && isMissed(frame))) return;
         if (other.handlers) other.handlers.message(frame);
         else other.early.push(frame);
       });
