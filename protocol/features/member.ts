@@ -36,6 +36,9 @@ export const questions = {
   "member.sessions": z.object({ kind: z.literal("member.sessions") }),
 };
 
+/** What it answers to `member.sessions`. */
+export const sessionsAnswer = z.object({ sessions: z.array(sessionFace).max(1000) });
+
 /** What a device says of itself while it is online; sealed under the epoch's key, at most 1 KiB. */
 export const face = z.object({
   /** Drawn when it started; signals to it name it. */

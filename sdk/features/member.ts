@@ -2,7 +2,7 @@
 
 import { fromBase64url } from "#protocol/bytes.ts";
 import { activeMember, currentEpoch } from "#protocol/chain/state.ts";
-import type { PeerListing, SessionFace } from "#protocol/features/member.ts";
+import { type PeerListing, type SessionFace, sessionsAnswer } from "#protocol/features/member.ts";
 import { sha256 } from "#protocol/hash.ts";
 import { EVERYONE } from "#protocol/ids.ts";
 import type { Handlers } from "#protocol/registry.ts";
@@ -12,7 +12,10 @@ import type { Feature } from "../feature.ts";
 import { fingerprint } from "../fingerprint.ts";
 import { memberNames } from "../names.ts";
 import type { Caller, Opened, Peer } from "../peer.ts";
+import type { Workspace } from "../workspace.ts";
 import { liveSessions } from "./session.ts";
+
+const ASK_LIMIT_MS = 2000;
 
 export const member: Feature = {
   name: "member",
@@ -49,8 +52,11 @@ export function peerHandlers(peer: Peer): Handlers<Caller>["peer"] {
     async list({ workspace: selector }) {
       return { peers: await listingsOf(peer, selector) };
     },
-    show({ workspace: selector, peer: text }) {
+    async show({ workspace: selector, peer: text }) {
       const { opened, id } = findPeer(peer, selector, text);
+      await opened.workspace.presence.refresh();
+      const asked = await askedSessions(opened.workspace, id);
+      const sessions = asked && (id === opened.workspace.me ? [...peer.sessions(), ...asked] : asked);
       const listing = peersOf(peer, opened).find(({ member }) => member === id);
       const chain = opened.workspace.chain();
       const known = chain?.members.get(id);
@@ -58,6 +64,7 @@ export function peerHandlers(peer: Peer): Handlers<Caller>["peer"] {
       const names = memberNames(opened.workspace);
       return {
         ...listing,
+        ...(sessions ? { sessions: shownSessions(peer, listing.name, sessions) } : {}),
         invitedBy: known.invitedBy && (names.get(known.invitedBy) ?? known.invitedBy),
         rootFingerprint: fingerprint(sha256(known.root)),
         devices: [...chain.devices.values()]
@@ -111,11 +118,30 @@ function peersOf(peer: Peer, { slug, workspace }: Opened): PeerListing[] {
       online: you || devices.length > 0,
       you,
       lastSeen: lastSeen === null ? null : new Date(lastSeen).toISOString(),
-      sessions: sessions
-        .toSorted((a, b) => (a.name < b.name ? -1 : 1))
-        .map((session) => peerSession(peer, name, session)),
+      sessions: shownSessions(peer, name, sessions),
     };
   });
+}
+
+/** As the member's own devices tell them, all of them; null when one of them doesn't answer. */
+async function askedSessions(workspace: Workspace, member: string): Promise<SessionFace[] | null> {
+  const devices = workspace.presence.present().filter((device) => device.member === member);
+  if (devices.length === 0) return null;
+  try {
+    const answers = await Promise.all(
+      devices.map(({ dev }) => workspace.signals.ask(dev, { kind: "member.sessions" }, ASK_LIMIT_MS)),
+    );
+    return answers.flatMap((answer) => sessionsAnswer.parse(answer).sessions);
+  } catch {
+    // What its face shows has to do.
+    return null;
+  }
+}
+
+function shownSessions(peer: Peer, member: string, sessions: readonly SessionFace[]) {
+  return sessions
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    .map((session) => peerSession(peer, member, session));
 }
 
 function peerSession(peer: Peer, member: string, session: SessionFace): PeerListing["sessions"][number] {
