@@ -8,7 +8,7 @@ import { systemClock, systemRandom, systemTimers } from "#adapters/clock.ts";
 import { nodeCurves } from "#adapters/curves.ts";
 import { dial } from "#daemon/adapters/network.ts";
 import { CHAIN, EVERYONE } from "#protocol/ids.ts";
-import { createLink, type Link, type LinkOwner } from "#sdk/link.ts";
+import { createLink, type Link, type LinkOwner } from "#sdk/link/link.ts";
 import type { PeerPorts } from "#sdk/ports.ts";
 import { type CrowdDevice, foundWorkspace } from "#test/crowd.ts";
 import { withBareServer } from "./bare-server.ts";

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openSqlite } from "#adapters/sqlite.ts";
 import type { Database } from "#protocol/ports.ts";
-import { KEEP_WORDS, rowsLike } from "#sdk/conversation.ts";
 import { message } from "#sdk/features/message.ts";
+import { KEEP_WORDS, rowsLike } from "#sdk/messages/conversation.ts";
 import { type Bench, timed } from "./figure.ts";
 
 const MESSAGES = 100_000;

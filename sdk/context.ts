@@ -9,15 +9,15 @@ import type { SealedRecord } from "#protocol/record.ts";
 import type { MeshEvent } from "#protocol/registry.ts";
 import type { Told } from "#protocol/signal.ts";
 import { type Account, type SealingPair, sealingPair } from "./account.ts";
-import { type Cells, createCells, outdone } from "./cells.ts";
-import { type Chain, type ChainView, loadChain } from "./chain.ts";
 import { type Condition, createCondition } from "./condition.ts";
 import type { Applied, Feature, Index } from "./feature.ts";
-import type { InviteSecret } from "./invite.ts";
-import { createKeyring, type Keyring } from "./keyring.ts";
+import { type Chain, type ChainView, loadChain } from "./membership/chain.ts";
+import type { InviteSecret } from "./membership/invite.ts";
+import { createKeyring, type Keyring } from "./membership/keyring.ts";
+import { createSealer, type Sealer } from "./membership/seal.ts";
+import { type Cells, createCells, outdone } from "./outgoing/cells.ts";
 import type { PeerPorts } from "./ports.ts";
-import { openReplica, type RecordStatus, type Replica } from "./replica.ts";
-import { createSealer, type Sealer } from "./seal.ts";
+import { openReplica, type RecordStatus, type Replica } from "./replica/replica.ts";
 
 /** The device that a signal came from. */
 export type Teller = { member: string; dev: string };

@@ -10,8 +10,8 @@ import {
   type SealedRecord,
 } from "#protocol/record.ts";
 import { CALLER, createMesh, type Frame, type Member, refusedWith, type Tamper } from "#test/mesh.ts";
-import { nextPlace, signEntry } from "./chain.ts";
-import { createKeyring } from "./keyring.ts";
+import { nextPlace, signEntry } from "./membership/chain.ts";
+import { createKeyring } from "./membership/keyring.ts";
 
 const texts = async (member: Member) => (await member.inbox()).map(({ text }) => text);
 

@@ -8,8 +8,8 @@ import type { Database, SqlRow } from "#protocol/ports.ts";
 import { type Account, loadAccount, openAccountDatabase } from "./account.ts";
 import type { Happening } from "./context.ts";
 import type { Feature } from "./feature.ts";
-import { foundWorkspace } from "./found.ts";
-import { type InviteSecret, inviteFromText, inviteToText } from "./invite.ts";
+import { foundWorkspace } from "./membership/found.ts";
+import { type InviteSecret, inviteFromText, inviteToText } from "./membership/invite.ts";
 import type { PeerPorts } from "./ports.ts";
 import { openWorkspace, type Workspace } from "./workspace.ts";
 

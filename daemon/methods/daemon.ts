@@ -3,7 +3,7 @@ import { MeshError } from "#protocol/errors.ts";
 import { isNewer } from "#protocol/newer.ts";
 import type { Handlers } from "#protocol/registry.ts";
 import { noteOf } from "#sdk/features/workspace.ts";
-import { unreadCount } from "#sdk/inbox.ts";
+import { unreadCount } from "#sdk/messages/inbox.ts";
 import { type Broken, type Caller, type Opened, PERSONAL, type Peer } from "#sdk/peer.ts";
 import type { DaemonConfig, DaemonPorts } from "../ports.ts";
 import type { WorkspaceSockets } from "../workspace-sockets.ts";

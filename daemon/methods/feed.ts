@@ -2,8 +2,8 @@
 import type { FeedEvent } from "#protocol/features/daemon.ts";
 import type { Handlers } from "#protocol/registry.ts";
 import type { Happening } from "#sdk/context.ts";
-import { messageById } from "#sdk/inbox.ts";
-import { memberNames } from "#sdk/names.ts";
+import { messageById } from "#sdk/messages/inbox.ts";
+import { memberNames } from "#sdk/messages/names.ts";
 import type { Caller, Opened, Peer } from "#sdk/peer.ts";
 
 export function feedHandlers(peer: Peer): Handlers<Caller>["feed"] {

@@ -2,7 +2,7 @@
 import { MeshError } from "#protocol/errors.ts";
 import type { Handlers } from "#protocol/registry.ts";
 import { messageFor } from "#sdk/features/routing.ts";
-import { countsOf } from "#sdk/inbox.ts";
+import { countsOf } from "#sdk/messages/inbox.ts";
 import type { Caller, Peer } from "#sdk/peer.ts";
 import type { AttachedSession, Sessions } from "../sessions.ts";
 

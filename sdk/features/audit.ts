@@ -4,9 +4,9 @@ import type { Finding } from "#protocol/features/audit.ts";
 import { recordIdTime } from "#protocol/ids.ts";
 import { decodeRecord } from "#protocol/record.ts";
 import type { Handlers } from "#protocol/registry.ts";
-import { findingsOf } from "../audit.ts";
-import { memberNames, topicNames } from "../names.ts";
+import { memberNames, topicNames } from "../messages/names.ts";
 import type { Caller, Opened, Peer } from "../peer.ts";
+import { findingsOf } from "../replica/audit.ts";
 import type { Workspace } from "../workspace.ts";
 import { groupNames } from "./group.ts";
 

@@ -6,7 +6,7 @@ import type { Group } from "#protocol/features/group.ts";
 import { EVERYONE } from "#protocol/ids.ts";
 import type { Handlers } from "#protocol/registry.ts";
 import type { Feature } from "../feature.ts";
-import { memberNames, waitingForKey } from "../names.ts";
+import { memberNames, waitingForKey } from "../messages/names.ts";
 import type { Caller, Opened, Peer } from "../peer.ts";
 import type { Workspace } from "../workspace.ts";
 

@@ -8,7 +8,7 @@ import { ID_PATTERN, newInviteCode } from "#protocol/ids.ts";
 import { decodeInviteLink, encodeInviteLink } from "#protocol/invite-link.ts";
 import type { FetchJson } from "#protocol/ports.ts";
 import type { Handlers } from "#protocol/registry.ts";
-import { memberNames } from "../names.ts";
+import { memberNames } from "../messages/names.ts";
 import type { Caller, Opened, Peer } from "../peer.ts";
 import type { Workspace } from "../workspace.ts";
 

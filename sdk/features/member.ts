@@ -6,11 +6,11 @@ import { type PeerListing, type SessionFace, sessionsAnswer } from "#protocol/fe
 import { sha256 } from "#protocol/hash.ts";
 import { EVERYONE } from "#protocol/ids.ts";
 import type { Handlers } from "#protocol/registry.ts";
-import { findPeer } from "../address.ts";
 import type { Happening } from "../context.ts";
 import type { Feature } from "../feature.ts";
 import { fingerprint } from "../fingerprint.ts";
-import { memberNames } from "../names.ts";
+import { findPeer } from "../messages/address.ts";
+import { memberNames } from "../messages/names.ts";
 import type { Caller, Opened, Peer } from "../peer.ts";
 import type { Workspace } from "../workspace.ts";
 import { liveSessions } from "./session.ts";

@@ -3,12 +3,12 @@ import { MeshError } from "#protocol/errors.ts";
 import type { Message } from "#protocol/features/message.ts";
 import { EVERYONE } from "#protocol/ids.ts";
 import type { Handlers } from "#protocol/registry.ts";
-import { resolveAddress, resolveSession } from "../address.ts";
-import { conversation, type Found, KEEP_WORDS, search, WORDS_TABLE } from "../conversation.ts";
 import type { Feature } from "../feature.ts";
-import { FOR_ME, findMessage, markAsRead, messageById, namesOf, toMessage } from "../inbox.ts";
+import { resolveAddress, resolveSession } from "../messages/address.ts";
+import { conversation, type Found, KEEP_WORDS, search, WORDS_TABLE } from "../messages/conversation.ts";
+import { FOR_ME, findMessage, markAsRead, messageById, namesOf, toMessage } from "../messages/inbox.ts";
+import { sendMessage } from "../messages/sending.ts";
 import type { Caller, Peer } from "../peer.ts";
-import { sendMessage } from "../sending.ts";
 import type { Workspace } from "../workspace.ts";
 import { receiptsOf } from "./receipt.ts";
 

@@ -3,7 +3,7 @@ import type { DeliveryState } from "#protocol/features/message.ts";
 import { type ReceiptState, receiptState } from "#protocol/features/receipt.ts";
 import type { Happening } from "../context.ts";
 import type { Feature } from "../feature.ts";
-import { memberNames } from "../names.ts";
+import { memberNames } from "../messages/names.ts";
 import type { Opened, Peer } from "../peer.ts";
 import type { Workspace } from "../workspace.ts";
 

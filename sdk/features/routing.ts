@@ -1,10 +1,10 @@
 /** Which of my sessions gets a message, and what becomes of one for a session that I never had. */
 import type { Message } from "#protocol/features/message.ts";
 import { didYouMean } from "#protocol/nearest.ts";
-import { namesOf } from "../address.ts";
 import type { Happening } from "../context.ts";
-import { messageById } from "../inbox.ts";
-import { memberNames } from "../names.ts";
+import { namesOf } from "../messages/address.ts";
+import { messageById } from "../messages/inbox.ts";
+import { memberNames } from "../messages/names.ts";
 import type { Opened, Peer } from "../peer.ts";
 import { forwardedName } from "./session.ts";
 

@@ -5,7 +5,7 @@ import type { SqlRow } from "#protocol/ports.ts";
 import type { Happening } from "../context.ts";
 import type { Feature } from "../feature.ts";
 import type { Opened, Peer } from "../peer.ts";
-import { claimCell, liveMark, statusOf } from "../self.ts";
+import { claimCell, liveMark, statusOf } from "../presence/self.ts";
 import type { Workspace } from "../workspace.ts";
 
 /** A name that moved on may have moved more than once. */

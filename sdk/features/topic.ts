@@ -6,11 +6,11 @@ import type { Topic } from "#protocol/features/topic.ts";
 import { EVERYONE } from "#protocol/ids.ts";
 import type { Handlers } from "#protocol/registry.ts";
 import type { Feature } from "../feature.ts";
-import { markAsRead, messageById, toMessage } from "../inbox.ts";
-import { memberNames, topicLabel, topicNames, waitingForKey } from "../names.ts";
+import { markAsRead, messageById, toMessage } from "../messages/inbox.ts";
+import { memberNames, topicLabel, topicNames, waitingForKey } from "../messages/names.ts";
+import { createReadMarkers } from "../messages/read-markers.ts";
+import { sendMessage } from "../messages/sending.ts";
 import type { Caller, Opened, Peer } from "../peer.ts";
-import { createReadMarkers } from "../read-markers.ts";
-import { sendMessage } from "../sending.ts";
 import type { Workspace } from "../workspace.ts";
 
 export const topic: Feature = {

@@ -8,11 +8,11 @@ import {
 import { MeshError } from "#protocol/errors.ts";
 import type { ListedWorkspace, WorkspaceMember } from "#protocol/features/workspace.ts";
 import type { Handlers } from "#protocol/registry.ts";
-import { findPeer } from "../address.ts";
 import type { Happening } from "../context.ts";
 import type { Feature } from "../feature.ts";
-import { unreadCount } from "../inbox.ts";
-import { memberNames } from "../names.ts";
+import { findPeer } from "../messages/address.ts";
+import { unreadCount } from "../messages/inbox.ts";
+import { memberNames } from "../messages/names.ts";
 import { type Caller, type Opened, type Peer, requireShared } from "../peer.ts";
 import type { Workspace } from "../workspace.ts";
 

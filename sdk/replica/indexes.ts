@@ -3,7 +3,7 @@ import { toBase64url, utf8 } from "#protocol/bytes.ts";
 import { sha256 } from "#protocol/hash.ts";
 import { decodeRecord, type Put, type SealedRecord } from "#protocol/record.ts";
 import type { MeshEvent } from "#protocol/registry.ts";
-import { type Applied, applyEvent, type Feature, type Index, tableNames } from "./feature.ts";
+import { type Applied, applyEvent, type Feature, type Index, tableNames } from "../feature.ts";
 import type { PutOrder, Replica, StoredRecord } from "./replica.ts";
 
 export type Opener = (

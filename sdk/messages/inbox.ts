@@ -2,9 +2,9 @@
 import { MeshError } from "#protocol/errors.ts";
 import type { Message } from "#protocol/features/message.ts";
 import type { SqlRow } from "#protocol/ports.ts";
+import type { Caller, Opened, Peer } from "../peer.ts";
+import type { Workspace } from "../workspace.ts";
 import { memberNames } from "./names.ts";
-import type { Caller, Opened, Peer } from "./peer.ts";
-import type { Workspace } from "./workspace.ts";
 
 /**
  * What is addressed to the session with the names ?1, a JSON list, or, where that is null, to the member ?2 and all of

@@ -2,11 +2,11 @@
 import { MeshError } from "#protocol/errors.ts";
 import { EVERYONE } from "#protocol/ids.ts";
 import { didYouMean } from "#protocol/nearest.ts";
-import { groupNames } from "./features/group.ts";
-import { forwardedName, sessionById, sessionNames } from "./features/session.ts";
+import { groupNames } from "../features/group.ts";
+import { forwardedName, sessionById, sessionNames } from "../features/session.ts";
+import { type Opened, PERSONAL, type Peer } from "../peer.ts";
+import type { Workspace } from "../workspace.ts";
 import { memberNames, topicLabel, topicNames, waitingForKey } from "./names.ts";
-import { type Opened, PERSONAL, type Peer } from "./peer.ts";
-import type { Workspace } from "./workspace.ts";
 
 export type Address = {
   label: string;

@@ -15,9 +15,9 @@ import {
   type SealedRecord,
 } from "#protocol/record.ts";
 import type { ChainHead } from "#protocol/schema.ts";
-import type { Account, SealingPair } from "./account.ts";
-import type { PeerPorts } from "./ports.ts";
-import type { Replica } from "./replica.ts";
+import type { Account, SealingPair } from "../account.ts";
+import type { PeerPorts } from "../ports.ts";
+import type { Replica } from "../replica/replica.ts";
 
 /** What a chain is at one moment; a new one for each entry. */
 export type ChainView = {

@@ -4,12 +4,12 @@ import { ERRORS, fromErrorShape, MeshError } from "#protocol/errors.ts";
 import type { ErrorFrame } from "#protocol/frames.ts";
 import { decodeRecord, recordHash } from "#protocol/record.ts";
 import type { MeshEvent } from "#protocol/registry.ts";
+import type { Context } from "../context.ts";
+import { applyEvent } from "../feature.ts";
+import type { Membership } from "../membership/membership.ts";
+import type { OutboxRow, PutOrder } from "../replica/replica.ts";
 import { outdone } from "./cells.ts";
-import type { Context } from "./context.ts";
-import { applyEvent } from "./feature.ts";
-import type { Membership } from "./membership.ts";
 import { createOutbox } from "./outbox.ts";
-import type { OutboxRow, PutOrder } from "./replica.ts";
 
 const EPOCH_LIMIT_MS = 30_000;
 const RETRY_MS = 1000;

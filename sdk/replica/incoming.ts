@@ -2,11 +2,11 @@
 import type { ChainState } from "#protocol/chain/state.ts";
 import { MeshError } from "#protocol/errors.ts";
 import type { MeshEvent } from "#protocol/registry.ts";
-import { extend } from "./chain.ts";
-import type { Context } from "./context.ts";
-import { type Applied, applyEvent } from "./feature.ts";
+import type { Context } from "../context.ts";
+import { type Applied, applyEvent } from "../feature.ts";
+import type { Push } from "../link/link.ts";
+import { extend } from "../membership/chain.ts";
 import { appliedFrom, retryWaiting } from "./indexes.ts";
-import type { Push } from "./link.ts";
 import { keepRecord } from "./records.ts";
 import type { Resume } from "./resume.ts";
 import { type Batch, createSync, type Taken } from "./sync.ts";

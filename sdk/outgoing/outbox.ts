@@ -6,8 +6,8 @@
 import { MeshError } from "#protocol/errors.ts";
 import { LIMITS } from "#protocol/limits.ts";
 import type { Log } from "#protocol/ports.ts";
-import type { OutboxRow, Replica } from "./replica.ts";
-import { createWorker } from "./worker.ts";
+import type { OutboxRow, Replica } from "../replica/replica.ts";
+import { createWorker } from "../worker.ts";
 
 export type Outbox = {
   /** Looks whether something can go out now. */

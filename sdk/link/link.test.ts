@@ -5,9 +5,9 @@ import { openSqlite } from "#adapters/sqlite.ts";
 import { encodeFrame, type FromBroker, newNonce } from "#protocol/frames.ts";
 import type { Socket } from "#protocol/ports.ts";
 import { createVirtualTime } from "#test/virtual-time.ts";
-import { loadAccount, openAccountDatabase } from "./account.ts";
+import { loadAccount, openAccountDatabase } from "../account.ts";
+import type { PeerPorts } from "../ports.ts";
 import { createLink } from "./link.ts";
-import type { PeerPorts } from "./ports.ts";
 
 const HEARTBEAT_MS = 15_000;
 const AN_ID = "A".repeat(22);

@@ -5,9 +5,9 @@
 import { MeshError } from "#protocol/errors.ts";
 import type { Clock } from "#protocol/ports.ts";
 import type { Put } from "#protocol/record.ts";
-import type { Keyring } from "./keyring.ts";
-import { storedCell } from "./records.ts";
-import type { PutOrder, Replica, StoredCell } from "./replica.ts";
+import type { Keyring } from "../membership/keyring.ts";
+import { storedCell } from "../replica/records.ts";
+import type { PutOrder, Replica, StoredCell } from "../replica/replica.ts";
 
 type Standing = { version: number; hash: string; live: boolean };
 

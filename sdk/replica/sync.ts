@@ -7,10 +7,10 @@ import { MeshError } from "#protocol/errors.ts";
 import { CHAIN } from "#protocol/ids.ts";
 import { decodeRecord, type SealedRecord } from "#protocol/record.ts";
 import type { MeshEvent } from "#protocol/registry.ts";
-import type { ChainView } from "./chain.ts";
-import type { Push } from "./link.ts";
+import type { Push } from "../link/link.ts";
+import type { ChainView } from "../membership/chain.ts";
+import { createWorker } from "../worker.ts";
 import type { RecordStatus } from "./replica.ts";
-import { createWorker } from "./worker.ts";
 
 const MAX_BATCH = 256;
 

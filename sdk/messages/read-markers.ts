@@ -1,6 +1,6 @@
 /** How far I have read a topic, told to those who follow it: the newest only, and not for every line. */
 import type { Timers } from "#protocol/ports.ts";
-import type { Workspace } from "./workspace.ts";
+import type { Workspace } from "../workspace.ts";
 
 const WAIT_MS = 2000;
 

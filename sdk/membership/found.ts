@@ -3,11 +3,11 @@ import type { ChainEntry } from "#protocol/chain/entries.ts";
 import type { ChainState } from "#protocol/chain/state.ts";
 import { createRecordIds } from "#protocol/ids.ts";
 import { decodeRecord } from "#protocol/record.ts";
-import { type Account, sealingPair } from "./account.ts";
+import { type Account, sealingPair } from "../account.ts";
+import type { PeerPorts } from "../ports.ts";
+import { openReplica } from "../replica/replica.ts";
 import { type ChainView, draftGenesis, extend, nextPlace, signEntry } from "./chain.ts";
 import { createKeyring } from "./keyring.ts";
-import type { PeerPorts } from "./ports.ts";
-import { openReplica } from "./replica.ts";
 
 /** Answers the workspace's id; its database holds the entries. */
 export async function foundWorkspace(ports: PeerPorts, account: Account): Promise<string> {

@@ -5,13 +5,13 @@ import { inviteSeed } from "#protocol/derive.ts";
 import { ERRORS, MeshError } from "#protocol/errors.ts";
 import type { HelloAck } from "#protocol/frames.ts";
 import { decodeRecord } from "#protocol/record.ts";
-import type { Account } from "./account.ts";
+import type { Account } from "../account.ts";
+import type { Context } from "../context.ts";
+import type { PeerPorts } from "../ports.ts";
+import { createWorker } from "../worker.ts";
 import { draftJoin, nextPlace, requireHead, signEntry } from "./chain.ts";
-import type { Context } from "./context.ts";
 import type { InviteSecret } from "./invite.ts";
 import type { Keyring } from "./keyring.ts";
-import type { PeerPorts } from "./ports.ts";
-import { createWorker } from "./worker.ts";
 
 export type Membership = {
   /** Appends what `draft` makes of the current chain; made anew when the chain moved on. Null: nothing is left to do. */

@@ -7,7 +7,7 @@ import { type Face, face as faceSchema } from "#protocol/features/member.ts";
 import { type Faces, type Presence as PresenceFrame, presenceInput } from "#protocol/frames.ts";
 import { LIMITS } from "#protocol/limits.ts";
 import { openBody, sealBody } from "#protocol/seal.ts";
-import type { Context } from "./context.ts";
+import type { Context } from "../context.ts";
 
 /** Changes within this time are told together. */
 const MIN_INTERVAL_MS = 5000;

@@ -7,7 +7,7 @@ import type { HelloAck } from "#protocol/frames.ts";
 import { recordIdTime } from "#protocol/ids.ts";
 import { LIMITS } from "#protocol/limits.ts";
 import { decodeRecord } from "#protocol/record.ts";
-import type { Context } from "./context.ts";
+import type { Context } from "../context.ts";
 import { dropIndexes, rebuildIndexes } from "./indexes.ts";
 import { type PutOrder, type StoredRecord, storedRecord } from "./replica.ts";
 

@@ -2,7 +2,7 @@
 import { MeshError } from "#protocol/errors.ts";
 import { LIMITS } from "#protocol/limits.ts";
 import { decodeRecord, type SealedRecord } from "#protocol/record.ts";
-import type { Link } from "./link.ts";
+import type { Link } from "../link/link.ts";
 import type { Replica } from "./replica.ts";
 import type { Taken } from "./sync.ts";
 

@@ -10,7 +10,7 @@ import { type Signal, signalClaims, signalInput } from "#protocol/frames.ts";
 import { LIMITS } from "#protocol/limits.ts";
 import { openBody, sealBody } from "#protocol/seal.ts";
 import { type Content, content, type Question, type Told } from "#protocol/signal.ts";
-import type { Context, Teller } from "./context.ts";
+import type { Context, Teller } from "../context.ts";
 import type { Present } from "./presence.ts";
 
 export type Signals = {

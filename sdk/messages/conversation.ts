@@ -1,8 +1,8 @@
 /** What was said, read in other ways than the inbox: with one of the others, by its words, and as it comes in. */
 import { EVERYONE } from "#protocol/ids.ts";
 import type { Database, SqlRow } from "#protocol/ports.ts";
+import type { Opened, Peer } from "../peer.ts";
 import { type Address, resolveIn } from "./address.ts";
-import type { Opened, Peer } from "./peer.ts";
 
 /**
  * The words of every message, for `search`. The newest are ranked, so `position` follows the order in which messages

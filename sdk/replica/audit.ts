@@ -7,9 +7,9 @@ import { MeshError } from "#protocol/errors.ts";
 import type { Finding } from "#protocol/features/audit.ts";
 import type { Database, SqlRow } from "#protocol/ports.ts";
 import { decodeRecord } from "#protocol/record.ts";
-import { loadChain } from "./chain.ts";
-import type { Context } from "./context.ts";
-import type { Present } from "./presence.ts";
+import type { Context } from "../context.ts";
+import { loadChain } from "../membership/chain.ts";
+import type { Present } from "../presence/presence.ts";
 import { type Replica, storedRecord } from "./replica.ts";
 
 /** Rows with the number and sequence before them, where this replica has to have everything. */

@@ -3,12 +3,12 @@ import { utf8 } from "#protocol/bytes.ts";
 import { MeshError } from "#protocol/errors.ts";
 import type { DeliveryState, MessageEvent } from "#protocol/features/message.ts";
 import { LIMITS } from "#protocol/limits.ts";
+import { stateOf } from "../features/receipt.ts";
+import type { Caller, Opened, Peer } from "../peer.ts";
+import type { Workspace } from "../workspace.ts";
 import type { Address } from "./address.ts";
-import { stateOf } from "./features/receipt.ts";
 import { findMessage } from "./inbox.ts";
 import { memberNames } from "./names.ts";
-import type { Caller, Opened, Peer } from "./peer.ts";
-import type { Workspace } from "./workspace.ts";
 
 type SendOptions = {
   id?: string | undefined;

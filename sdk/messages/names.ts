@@ -2,7 +2,7 @@
 import { MeshError } from "#protocol/errors.ts";
 import { shortId } from "#protocol/ids.ts";
 import { didYouMean } from "#protocol/nearest.ts";
-import type { Workspace } from "./workspace.ts";
+import type { Workspace } from "../workspace.ts";
 
 /**
  * Member id → the name in this workspace. The second of a name in chain order gets "-2", the third "-3": on every

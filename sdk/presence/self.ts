@@ -3,7 +3,7 @@ import { MeshError } from "#protocol/errors.ts";
 import type { Face, SessionFace } from "#protocol/features/member.ts";
 import { CHAIN, EVERYONE } from "#protocol/ids.ts";
 import type { Question } from "#protocol/signal.ts";
-import type { Context } from "./context.ts";
+import type { Context } from "../context.ts";
 import { fittingFace } from "./presence.ts";
 
 /** Shared labels whose counters a face has room for. */

@@ -4,8 +4,8 @@ import type { ErrorCode } from "#protocol/errors.ts";
 import { decodeRecordFrame, encodeRecordFrame } from "#protocol/frames.ts";
 import { EVERYONE } from "#protocol/ids.ts";
 import { createMesh, type Member, refusedWith } from "#test/mesh.ts";
-import { findingsOf } from "./audit.ts";
-import type { PutOrder } from "./replica.ts";
+import { findingsOf } from "../replica/audit.ts";
+import type { PutOrder } from "../replica/replica.ts";
 
 const LIMIT_MS = 10_000;
 const order = (changes: Partial<PutOrder> = {}): PutOrder => ({
