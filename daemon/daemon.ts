@@ -1,7 +1,8 @@
 /** A daemon from its parts: the person's peer, the sessions attached to it, and the door that clients come in by. */
 import type { MeshError } from "#protocol/errors.ts";
-import { createPeer, PERSONAL } from "#sdk/peer.ts";
+import { createPeer } from "#sdk/peer.ts";
 import { abilities } from "#sdk/registry.ts";
+import { PERSONAL } from "#sdk/which-workspace.ts";
 import { createServe, type Serve } from "./connection.ts";
 import { type Answer, createDispatch } from "./dispatch.ts";
 import { createDoors } from "./door.ts";

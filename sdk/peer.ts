@@ -11,6 +11,7 @@ import type { Feature } from "./feature.ts";
 import { foundWorkspace } from "./membership/found.ts";
 import { type InviteSecret, inviteFromText, inviteToText } from "./membership/invite.ts";
 import type { PeerPorts } from "./ports.ts";
+import { choose, requireShared } from "./which-workspace.ts";
 import { openWorkspace, type Workspace } from "./workspace.ts";
 
 export type Opened = { slug: string; used: boolean; workspace: Workspace };
@@ -23,8 +24,6 @@ export type Caller = { session: CallingSession | null; ended(run: () => void): v
 
 /** `names`: all that it has had; messages may still be addressed to an old one. */
 export type CallingSession = { id: string; name: string; names: readonly string[] };
-
-export const PERSONAL = "personal";
 
 export type Peer = {
   account: Account;
@@ -294,37 +293,6 @@ export async function createPeer(
   return peer;
 }
 
-/** The workspace for notes to oneself is there as long as the account. @throws MeshError refused */
-export function requireShared({ slug }: Opened, but: string): void {
-  if (slug !== PERSONAL) return;
-  throw new MeshError(
-    "refused",
-    `The workspace "${PERSONAL}" is for your notes, and ${but}.`,
-    "See `claudemesh workspace list` for others.",
-  );
-}
-
-/** The one in use, else the only one besides `personal`, else the only one where the address resolves. */
-function choose(workspaces: readonly Opened[], resolves?: (workspace: Workspace) => unknown): Opened {
-  const used = workspaces.find((opened) => opened.used);
-  if (used) return used;
-  const shared = workspaces.filter(({ slug }) => slug !== PERSONAL);
-  const candidates = shared.length > 0 ? shared : workspaces;
-  const [only, another] = candidates;
-  if (only && !another) return only;
-  const fitting = resolves ? candidates.filter(({ workspace }) => doesResolve(workspace, resolves)) : [];
-  const [fit, alsoFits] = fitting;
-  if (fit && !alsoFits) return fit;
-  const slugs = candidates.map(({ slug }) => slug).join(", ");
-  throw new MeshError(
-    "workspace_needed",
-    slugs === "" ? "You are in no workspace yet." : `Which workspace? There are ${slugs}.`,
-    slugs === ""
-      ? "claudemesh workspace create NAME"
-      : "Add --workspace NAME, or choose one: claudemesh workspace use NAME",
-  );
-}
-
 function unusable(slug: string, error: unknown): MeshError {
   const { code, message } = errorShape(error);
   return new MeshError(
@@ -332,13 +300,4 @@ function unusable(slug: string, error: unknown): MeshError {
     `The workspace ${slug} can't be used: ${message}`,
     "See what `claudemesh doctor` says of it.",
   );
-}
-
-function doesResolve(workspace: Workspace, resolves: (workspace: Workspace) => unknown): boolean {
-  try {
-    resolves(workspace);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -13,7 +13,8 @@ import type { Feature } from "../feature.ts";
 import { findPeer } from "../messages/address.ts";
 import { unreadCount } from "../messages/inbox.ts";
 import { memberNames } from "../messages/names.ts";
-import { type Caller, type Opened, type Peer, requireShared } from "../peer.ts";
+import type { Caller, Opened, Peer } from "../peer.ts";
+import { requireShared } from "../which-workspace.ts";
 import type { Workspace } from "../workspace.ts";
 
 const CHAIN_WAIT_MS = 10_000;

@@ -4,7 +4,8 @@ import { EVERYONE } from "#protocol/ids.ts";
 import { didYouMean } from "#protocol/nearest.ts";
 import { groupNames } from "../features/group.ts";
 import { forwardedName, sessionById, sessionNames } from "../features/session.ts";
-import { type Opened, PERSONAL, type Peer } from "../peer.ts";
+import type { Opened, Peer } from "../peer.ts";
+import { PERSONAL } from "../which-workspace.ts";
 import type { Workspace } from "../workspace.ts";
 import { memberNames, topicLabel, topicNames, waitingForKey } from "./names.ts";
 
