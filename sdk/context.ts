@@ -14,6 +14,7 @@ import type { Applied, Feature, Index } from "./feature.ts";
 import { type Chain, type ChainView, loadChain } from "./membership/chain.ts";
 import type { InviteSecret } from "./membership/invite.ts";
 import { createKeyring, type Keyring } from "./membership/keyring.ts";
+import { namesOfMembers } from "./membership/member-names.ts";
 import { createSealer, type Sealer } from "./membership/seal.ts";
 import { type Cells, createCells, outdone } from "./outgoing/cells.ts";
 import type { PeerPorts } from "./ports.ts";
@@ -68,6 +69,9 @@ export type Context = {
   closed: boolean;
 
   tell(happening: Happening): void;
+  /** Members' names, worked out anew when one of them or the membership has changed. */
+  names(): ReadonlyMap<string, string>;
+  forgetNames(): void;
   /** A put of one's own is in its place, or somebody else's came before it. */
   settle(id: string, outcome: PutOutcome): void;
   /** @throws MeshError conflict, timeout: the put stays in the outbox then */
@@ -96,6 +100,7 @@ export async function createContext(
   const changed = createCondition(ports.timers);
 
   const awaited = new Map<string, PutOutcome | null>();
+  let named: { state: ChainState | null; names: ReadonlyMap<string, string> } | null = null;
 
   const context: Context = {
     ports,
@@ -117,7 +122,16 @@ export async function createContext(
     claimedHeight: 0,
     trouble: null,
     closed: false,
+    names() {
+      const { state } = context.chain.known;
+      if (!named || named.state !== state) named = { state, names: namesOfMembers(replica.db, state) };
+      return named.names;
+    },
+    forgetNames() {
+      named = null;
+    },
     tell(happening) {
+      if (happening.type === "applied" && happening.event.kind === "member.profile") named = null;
       // What is told has happened: a listener that fails can't undo it, nor keep what follows from being taken in.
       try {
         listener(happening);

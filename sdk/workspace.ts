@@ -178,6 +178,7 @@ export async function openWorkspace(
       commit: incoming.takeHistory,
     }),
     chain: () => context.chain.known.state,
+    names: context.names,
     link: (): LinkState => link?.state() ?? "offline",
     trouble: () => context.trouble,
     verifyAll: () => verifyAll(context),

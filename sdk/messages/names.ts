@@ -1,30 +1,11 @@
 /** The names that people use, from the indexes: of members, and of topics with their labels. */
 import { MeshError } from "#protocol/errors.ts";
-import { shortId } from "#protocol/ids.ts";
 import { didYouMean } from "#protocol/nearest.ts";
 import type { Workspace } from "../workspace.ts";
 
-/**
- * Member id → the name in this workspace. The second of a name in chain order gets "-2", the third "-3": on every
- * daemon alike. Who hasn't told a name yet goes by the end of the id.
- */
-export function memberNames(workspace: Workspace): Map<string, string> {
-  const chosen = new Map(
-    workspace.replica.db
-      .sql("SELECT member, name FROM member_names")
-      .all()
-      .map((row) => [String(row.member), String(row.name)]),
-  );
-  const names = new Map<string, string>();
-  const taken = new Set<string>();
-  for (const id of workspace.chain()?.members.keys() ?? []) {
-    const wanted = chosen.get(id) ?? shortId(id).toLowerCase();
-    let name = wanted;
-    for (let i = 2; taken.has(name); i++) name = `${wanted}-${i}`;
-    taken.add(name);
-    names.set(id, name);
-  }
-  return names;
+/** Member id → the name in this workspace. */
+export function memberNames(workspace: Workspace): ReadonlyMap<string, string> {
+  return workspace.names();
 }
 
 /** The label of a topic that exists. @throws MeshError unknown_topic with the nearest names, waiting_for_key */

@@ -73,6 +73,7 @@ export function createResume(context: Context, caughtUp: () => void): Resume {
     unconfirmed = null;
     const who = { from: me, dev: account.device.id };
     await rebuildIndexes(replica, features, context.index(), who, context.open, context.cells.provisional);
+    context.forgetNames();
   };
 
   return {
