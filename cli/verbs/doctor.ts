@@ -13,6 +13,7 @@ const START_LIMIT_MS = 30_000;
 
 export const doctor: Verb = {
   name: "doctor",
+  group: "daemon",
   options: { fix: { type: "boolean", about: "mend what is safe to mend" } },
   summary: "what is well here and what isn't; --fix mends what is safe",
   examples: ["claudemesh doctor", "claudemesh doctor --fix"],
