@@ -66,6 +66,16 @@ function newRecord(workspace: string, seq: number, bytes: Uint8Array): NewRecord
   return { workspace, seq, at: FILLED_AT + seq, sender, id, label, bytes, cell: null };
 }
 
+/** What a WebSocket begins with, for those that are spoken by hand. */
+export const UPGRADE = [
+  "GET / HTTP/1.1",
+  "Host: broker",
+  "Connection: Upgrade",
+  "Upgrade: websocket",
+  "Sec-WebSocket-Version: 13",
+  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+].join("\r\n");
+
 export type Said = Record<string, unknown>;
 
 export type DeviceSocket = {

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { connectDevice, foundWorkspace, openSocket } from "#test/crowd.ts";
+import { connectDevice, foundWorkspace, openSocket, UPGRADE } from "#test/crowd.ts";
 import { type ListeningBroker, listeningBroker } from "#test/listening-broker.ts";
 
 async function tcp({ port }: ListeningBroker): Promise<Socket> {
@@ -12,15 +12,6 @@ async function tcp({ port }: ListeningBroker): Promise<Socket> {
   await once(socket, "connect");
   return socket;
 }
-
-const UPGRADE = [
-  "GET / HTTP/1.1",
-  "Host: broker",
-  "Connection: Upgrade",
-  "Upgrade: websocket",
-  "Sec-WebSocket-Version: 13",
-  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-].join("\r\n");
 
 /** A WebSocket spoken by hand, past its handshake. */
 async function upgraded(broker: ListeningBroker, more = ""): Promise<Socket> {

@@ -5,22 +5,20 @@ import { toBase64url } from "#protocol/bytes.ts";
 import { encodeFrame, encodeRecordFrame } from "#protocol/frames.ts";
 import { EVERYONE } from "#protocol/ids.ts";
 import { LIMITS } from "#protocol/limits.ts";
-import { type CrowdDevice, connectDevice, type DeviceSocket, helloOf, openSocket } from "#test/crowd.ts";
+import {
+  type CrowdDevice,
+  connectDevice,
+  type DeviceSocket,
+  helloOf,
+  openSocket,
+  UPGRADE,
+} from "#test/crowd.ts";
 import { recordBytes } from "#test/raw-device.ts";
 
 /** A broker, and members of some workspace of its. */
 export type Target = { url: string; port: number; devices: readonly CrowdDevice[] };
 
 export type Attack = (target: Target) => Promise<unknown>;
-
-const UPGRADE = [
-  "GET / HTTP/1.1",
-  "Host: broker",
-  "Connection: Upgrade",
-  "Upgrade: websocket",
-  "Sec-WebSocket-Version: 13",
-  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-].join("\r\n");
 
 async function tcp({ port }: Target, first: string | Uint8Array): Promise<Socket> {
   const socket = connect(port, "127.0.0.1");
