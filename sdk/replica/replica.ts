@@ -153,8 +153,14 @@ export function openReplica(
       const n = put ? 0 : nextNumber(db, label);
       insertOutbox(db, { id, label, n, put, event, createdAt });
     },
-    /** A record of one's own again, under its old number: the broker's log has lost it. */
-    requeue: (row: Omit<OutboxRow, "position">) => insertOutbox(db, row),
+    /** Records of one's own again, under their old numbers, before what was said since: the broker's log has lost them. */
+    requeue(rows: readonly Omit<OutboxRow, "position">[]): void {
+      const since = db.sql("SELECT * FROM outbox ORDER BY position").all().map(outboxRow);
+      db.transaction(() => {
+        db.exec("DELETE FROM outbox");
+        for (const row of [...rows, ...since]) insertOutbox(db, row);
+      });
+    },
     /**
      * The device's numbers go on where its placed records end: this database may be younger than the device. What is
      * offered again keeps its own.

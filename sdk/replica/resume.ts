@@ -9,7 +9,7 @@ import { LIMITS } from "#protocol/limits.ts";
 import { decodeRecord } from "#protocol/record.ts";
 import type { Context } from "../context.ts";
 import { dropIndexes, rebuildIndexes } from "./indexes.ts";
-import { type PutOrder, type StoredRecord, storedRecord } from "./replica.ts";
+import { type OutboxRow, type PutOrder, type StoredRecord, storedRecord } from "./replica.ts";
 
 export type Resume = {
   /** The link is up, as a member. */
@@ -53,6 +53,7 @@ export function createResume(context: Context, caughtUp: () => void): Resume {
 
   const offerAgain = async () => {
     const youngest = ports.clock.now() - OFFERED_DAYS * DAY_MS;
+    const rows: Omit<OutboxRow, "position">[] = [];
     for (const stored of lost()) {
       const record = decodeRecord(stored.bytes);
       const { id, to: label, n, put } = record.header;
@@ -61,8 +62,9 @@ export function createResume(context: Context, caughtUp: () => void): Resume {
       const order: PutOrder | null = put
         ? { cell: { key: put.key }, own: put.own, ttlMs: put.ttl, tombstone: put.tombstone, expect: "any" }
         : null;
-      replica.requeue({ id, label, n, put: order, event, createdAt: Math.floor(ports.clock.now()) });
+      rows.push({ id, label, n, put: order, event, createdAt: Math.floor(ports.clock.now()) });
     }
+    replica.requeue(rows);
   };
 
   const makeIndexesAnew = async () => {

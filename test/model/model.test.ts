@@ -27,13 +27,20 @@ async function live(world: World, people: readonly Person[]): Promise<Said[]> {
       if (!isRefusal(error, "unknown_topic")) throw error;
     }
   };
+  const inOrOut = async (person: Person) => {
+    const verb = pick(["group.join", "group.leave"]);
+    await world.ask(person.client().ask(verb, { group: "backend", workspace: "acme" }));
+  };
   for (let step = 0; step < STEPS; step++) {
     const dice = chance();
     const person = pick(people);
     if (dice < 0.7) await say(person);
     else if (dice < 0.8) person.cut();
     else if (dice < 0.87) await world.ask(person.restart());
-    else if (dice < 0.92) await world.restartBroker();
+    else if (dice < 0.9) await world.restartBroker();
+    else if (dice < 0.92) await world.backUpBroker();
+    else if (dice < 0.93) await world.restoreBroker();
+    else if (dice < 0.96) await inOrOut(person);
     else await time.pass(chance() * 5000);
     await time.pass(chance() * 50);
   }
@@ -88,6 +95,11 @@ async function isQuiet(people: readonly Person[]): Promise<boolean> {
   return all.every(({ link, outbox }) => link === "online" && outbox === 0);
 }
 
+/** Whether one is in a group oneself differs. */
+function withoutJoined(groups: unknown): object[] {
+  return (groups as { name: string; members: object[] }[]).map(({ name, members }) => ({ name, members }));
+}
+
 function ids(messages: readonly { id: string }[]): string[] {
   return messages.map(({ id }) => id);
 }
@@ -121,6 +133,11 @@ test.each(Array.from({ length: SEEDS }, (_, i) => FIRST_SEED + i))("seed %i", as
     for (const person of people)
       topics.push(ids(await shown(world, person, "topic.history", { topic: "deploys" })));
     expect(new Set(topics.map((one) => one.join())).size, "one order for all").toBe(1);
+
+    const groups = [];
+    for (const person of people) groups.push((await world.ask(person.client().ask("group.list", {}))).groups);
+    expect(groups[1], "the same values everywhere").toMatchObject(withoutJoined(groups[0]));
+    expect(groups[2]).toMatchObject(withoutJoined(groups[0]));
 
     const isDelivered = async () => {
       for (const { id, by, to } of said.filter(({ to }) => !/^[*#]/.test(to))) {

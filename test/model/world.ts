@@ -2,7 +2,7 @@
  * Daemons and a broker in one process, made by `createDaemon` and `createBroker`, under a clock that only a test moves
  * and chance that a seed decides. Frames take their time, links break, daemons and the broker die and come back.
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { nodeCurves } from "#adapters/curves.ts";
@@ -38,6 +38,7 @@ const silent: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
 export async function createWorld(seed: number) {
   const folder = mkdtempSync(join(tmpdir(), "model-"));
+  const brokerFile = join(folder, "broker.db");
   const chance = chanceOf(seed);
   const time = createVirtualTime();
   const world = { clock: time.clock, random: bytesOf(chance), curves: nodeCurves, log: silent };
@@ -49,7 +50,7 @@ export async function createWorld(seed: number) {
     const fatal = (error: unknown) => {
       throw error;
     };
-    const store = openSqliteStore(join(folder, "broker.db"));
+    const store = openSqliteStore(brokerFile);
     const broker = createBroker(
       { ...world, timers, store, bus: createBus(), fatal },
       { ...DEFAULT_TIMES, origins: new Set([ORIGIN]), retention: DEFAULT_RETENTION },
@@ -134,7 +135,7 @@ export async function createWorld(seed: number) {
   return {
     chance,
     time,
-    brokerFile: join(folder, "broker.db"),
+    brokerFile,
     async person(name: string): Promise<Person> {
       const secrets = new Map<string, Uint8Array>();
       let life = await startDaemon(name, secrets);
@@ -154,6 +155,20 @@ export async function createWorld(seed: number) {
     },
     async restartBroker(): Promise<void> {
       await running.end();
+      running = startBroker();
+    },
+    /** Keeps the broker's database aside as it is now. */
+    async backUpBroker(): Promise<void> {
+      await running.end();
+      copyFileSync(brokerFile, `${brokerFile}.backup`);
+      running = startBroker();
+    },
+    /** Puts back what was kept aside, if anything was: the broker has lost what came since. */
+    async restoreBroker(): Promise<void> {
+      if (!existsSync(`${brokerFile}.backup`)) return;
+      await running.end();
+      for (const suffix of ["-wal", "-shm"]) rmSync(brokerFile + suffix, { force: true });
+      copyFileSync(`${brokerFile}.backup`, brokerFile);
       running = startBroker();
     },
     /** Lets virtual time run until `check` holds. @throws when `limitMs` of it have passed */
