@@ -8,7 +8,7 @@ import { createRecordIds } from "#protocol/ids.ts";
 import type { SealedRecord } from "#protocol/record.ts";
 import type { MeshEvent } from "#protocol/registry.ts";
 import type { Told } from "#protocol/signal.ts";
-import { type Account, type SealingPair, sealingPair } from "./account.ts";
+import { type Account, type SealingPair, sealingPair } from "./account/account.ts";
 import { type Condition, createCondition } from "./condition.ts";
 import type { Applied, Feature, Index } from "./feature.ts";
 import { type Chain, type ChainView, loadChain } from "./membership/chain.ts";

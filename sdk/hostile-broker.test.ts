@@ -186,7 +186,7 @@ test("a workspace key that isn't the one its entry committed to is no key", asyn
   const { peer } = bob;
   const chain = bob.opened().workspace.chain();
   if (!chain) throw new Error("bob has the chain");
-  const { sealingPair } = await import("./account.ts");
+  const { sealingPair } = await import("./account/account.ts");
   const own = await sealingPair(peer.ports, peer.account, chain.workspace);
   const honest = createKeyring(peer.ports, chain.workspace, peer.account.user, own);
   expect(await honest.learn(chain)).toBe(true);

@@ -5,7 +5,7 @@ import type { SessionFace } from "#protocol/features/member.ts";
 import { EVERYONE } from "#protocol/ids.ts";
 import { didYouMean } from "#protocol/nearest.ts";
 import type { Database, SqlRow } from "#protocol/ports.ts";
-import { type Account, loadAccount, openAccountDatabase } from "./account.ts";
+import { type Account, loadAccount, openAccountDatabase } from "./account/account.ts";
 import type { Happening } from "./context.ts";
 import type { Feature } from "./feature.ts";
 import { foundWorkspace } from "./membership/found.ts";

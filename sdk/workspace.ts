@@ -6,7 +6,7 @@ import type { SessionFace } from "#protocol/features/member.ts";
 import type { LinkState } from "#protocol/features/workspace.ts";
 import { CHAIN, EVERYONE } from "#protocol/ids.ts";
 import type { MeshEvent } from "#protocol/registry.ts";
-import type { Account } from "./account.ts";
+import type { Account } from "./account/account.ts";
 import { type Context, createContext, type Happening, type Membering } from "./context.ts";
 import type { Feature } from "./feature.ts";
 import { createLink, type Link, type LinkOwner } from "./link/link.ts";

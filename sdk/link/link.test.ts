@@ -5,7 +5,7 @@ import { openSqlite } from "#adapters/sqlite.ts";
 import { encodeFrame, type FromBroker, newNonce } from "#protocol/frames.ts";
 import type { Socket } from "#protocol/ports.ts";
 import { createVirtualTime } from "#test/virtual-time.ts";
-import { loadAccount, openAccountDatabase } from "../account.ts";
+import { loadAccount, openAccountDatabase } from "../account/account.ts";
 import type { PeerPorts } from "../ports.ts";
 import { createLink } from "./link.ts";
 

@@ -22,7 +22,7 @@ import {
 } from "#protocol/frames.ts";
 import type { Socket } from "#protocol/ports.ts";
 import { PROTOCOL_VERSION } from "#protocol/version.ts";
-import type { Account } from "../account.ts";
+import type { Account } from "../account/account.ts";
 import type { PeerPorts } from "../ports.ts";
 import { type Answer, createRequests, type Item } from "./requests.ts";
 import { watchForSleep } from "./watchdog.ts";

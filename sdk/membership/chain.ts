@@ -15,7 +15,7 @@ import {
   type SealedRecord,
 } from "#protocol/record.ts";
 import type { ChainHead } from "#protocol/schema.ts";
-import type { Account, SealingPair } from "../account.ts";
+import { type Account, currentSeed, type SealingPair } from "../account/account.ts";
 import type { PeerPorts } from "../ports.ts";
 import type { Replica } from "../replica/replica.ts";
 
@@ -153,7 +153,7 @@ function newcomer(account: Account, sealing: SealingPair) {
   const { key, certificate } = account.device;
   return {
     sealing: toBase64url(sealing.key),
-    seed: account.seedNumber,
+    seed: currentSeed(account).number,
     device: { key: toBase64url(key), certificate: toBase64url(certificate) },
   };
 }

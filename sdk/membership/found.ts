@@ -3,7 +3,7 @@ import type { ChainEntry } from "#protocol/chain/entries.ts";
 import type { ChainState } from "#protocol/chain/state.ts";
 import { createRecordIds } from "#protocol/ids.ts";
 import { decodeRecord } from "#protocol/record.ts";
-import { type Account, sealingPair } from "../account.ts";
+import { type Account, sealingPair } from "../account/account.ts";
 import type { PeerPorts } from "../ports.ts";
 import { openReplica } from "../replica/replica.ts";
 import { type ChainView, draftGenesis, extend, nextPlace, signEntry } from "./chain.ts";

@@ -14,7 +14,7 @@ import {
 } from "#protocol/derive.ts";
 import { unwrapKey, WORKSPACE_KEY_BYTES, wrapKey } from "#protocol/key-box.ts";
 import type { Curves, Log, Random } from "#protocol/ports.ts";
-import type { SealingPair } from "../account.ts";
+import type { SealingPair } from "../account/account.ts";
 
 export type Keyring = {
   /** Opens what the chain has for me since last time. True when a key is new. */

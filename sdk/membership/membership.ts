@@ -5,7 +5,7 @@ import { inviteSeed } from "#protocol/derive.ts";
 import { ERRORS, MeshError } from "#protocol/errors.ts";
 import type { HelloAck } from "#protocol/frames.ts";
 import { decodeRecord } from "#protocol/record.ts";
-import type { Account } from "../account.ts";
+import type { Account } from "../account/account.ts";
 import type { Context } from "../context.ts";
 import type { PeerPorts } from "../ports.ts";
 import { createWorker } from "../worker.ts";

@@ -14,7 +14,7 @@ import {
 } from "#protocol/record.ts";
 import { events, type MeshEvent } from "#protocol/registry.ts";
 import { openBody, sealBody } from "#protocol/seal.ts";
-import type { Account } from "../account.ts";
+import type { Account } from "../account/account.ts";
 import type { Keyring } from "./keyring.ts";
 
 export type Sealer = {

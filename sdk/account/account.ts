@@ -4,16 +4,25 @@ import { certificateInput } from "#protocol/chain/entries.ts";
 import { idOf, memberSealingSecret } from "#protocol/derive.ts";
 import { MeshError } from "#protocol/errors.ts";
 import type { Database, Migration } from "#protocol/ports.ts";
-import type { PeerPorts } from "./ports.ts";
+import type { PeerPorts } from "../ports.ts";
+
+export type Seed = { number: number; secret: Uint8Array };
 
 export type Account = {
   user: string;
   name: string;
   rootKey: Uint8Array;
-  seed: Uint8Array;
-  seedNumber: number;
+  /** Every one that it has had, in order of their numbers: what was sealed under an old one stays readable. */
+  seeds: readonly Seed[];
   device: { id: string; secret: Uint8Array; key: Uint8Array; certificate: Uint8Array };
 };
+
+/** The one that the chains name. */
+export function currentSeed({ seeds }: Pick<Account, "seeds">): Seed {
+  const seed = seeds.at(-1);
+  if (seed) return seed;
+  throw new Error("an account has a seed");
+}
 
 /** A member's X25519 pair in one workspace. */
 export type SealingPair = { secret: Uint8Array; key: Uint8Array };
@@ -70,8 +79,7 @@ export async function loadAccount(ports: PeerPorts, database: Database, name: st
       user: String(known.user),
       name,
       rootKey: fromBase64url(String(known.root_key)),
-      seed,
-      seedNumber: Number(known.seed_number),
+      seeds: [{ number: Number(known.seed_number), secret: seed }],
       device: { id: idOf(key), secret, key, certificate: fromBase64url(String(known.certificate)) },
     };
   }
@@ -96,7 +104,13 @@ async function makeAccount(ports: PeerPorts, database: Database, name: string): 
   database
     .sql("INSERT OR REPLACE INTO account (user, root_key, seed_number, certificate) VALUES (?, ?, 0, ?)")
     .run(user, toBase64url(rootKey), toBase64url(certificate));
-  return { user, name, rootKey, seed, seedNumber: 0, device: { id: idOf(key), secret, key, certificate } };
+  return {
+    user,
+    name,
+    rootKey,
+    seeds: [{ number: 0, secret: seed }],
+    device: { id: idOf(key), secret, key, certificate },
+  };
 }
 
 /** Derived, never copied: the same on every machine of the person. */
@@ -105,6 +119,7 @@ export async function sealingPair(
   account: Account,
   workspace: string,
 ): Promise<SealingPair> {
-  const secret = memberSealingSecret(account.seed, account.user, workspace, account.seedNumber);
+  const seed = currentSeed(account);
+  const secret = memberSealingSecret(seed.secret, account.user, workspace, seed.number);
   return { secret, key: await ports.curves.sealingPublicKey(secret) };
 }
