@@ -12,7 +12,7 @@ const SOURCE = `
   const wss = new WebSocketServer({ server, perMessageDeflate: false });
   wss.on("connection", (ws) => {
     ws.on("message", () => { for (const one of wss.clients) one.send(frame); });
-    ws.send("hello");
+    ws.send('{"type":"hello"}');
   });
 `;
 

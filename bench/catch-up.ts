@@ -19,7 +19,7 @@ const RUNS = 1000;
 
 type Filled = { sender: CrowdDevice; readers: CrowdDevice[]; head: number; logId: string };
 
-async function fill(store: Store): Promise<Filled> {
+async function fill(store: Pick<Store, "commit">): Promise<Filled> {
   const { devices, head, logId } = await foundWorkspace(store, "acme", 1 + READERS);
   const [sender, ...readers] = devices;
   if (!sender) throw new Error("no devices");

@@ -17,7 +17,7 @@ const BATCH = 256;
 export const daemonCatchUp: Bench = {
   name: "daemon-catch-up",
   run: () =>
-    withPair(async ({ alice, bob }) => {
+    withPair(async ({ alice, bob, workspace }) => {
       await bob.verb("down");
       const client = await alice.client();
       let left = RECORDS;
@@ -25,7 +25,7 @@ export const daemonCatchUp: Bench = {
         while (left-- > 0) await client.daemon.message.send({ to: "bob", text: "x".repeat(200) });
       };
       await Promise.all(Array.from({ length: AT_ONCE }, say));
-      const near = replicaOf(alice.path);
+      const near = replicaOf(alice, workspace);
       await until(() => near.outbox() === 0, "the broker to have everything");
       const bare = await bareWork();
       const measured: number[] = [];
@@ -33,7 +33,7 @@ export const daemonCatchUp: Bench = {
       for (let i = 0; i < ROUNDS; i++) {
         const home = `${bob.path}-${i}`;
         cpSync(bob.path, home, { recursive: true });
-        measured.push(await caughtUp(home));
+        measured.push(await caughtUp(home, workspace));
         floor.push(
           await rateOf(RECORDS, async () => {
             for (let k = 0; k < RECORDS; k++) {
@@ -58,9 +58,9 @@ export const daemonCatchUp: Bench = {
     }),
 };
 
-async function caughtUp(path: string): Promise<number> {
+async function caughtUp(path: string, workspace: string): Promise<number> {
   const home = homeAt(path);
-  const replica = replicaOf(path);
+  const replica = replicaOf(home, workspace);
   const before = replica.messages();
   try {
     const up = home.verb("up");

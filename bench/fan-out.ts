@@ -1,5 +1,4 @@
 /** One record to everyone: from its sending until the last of 1,000 connections has it. The floor's server has no log. */
-import { once } from "node:events";
 import type WebSocket from "ws";
 import { encodeFrame, encodeRecordFrame } from "#protocol/frames.ts";
 import { EVERYONE } from "#protocol/ids.ts";
@@ -70,9 +69,14 @@ async function broadcast(sockets: readonly WebSocket[], frame: Uint8Array): Prom
   await heard;
 }
 
-async function nextRecord(ws: WebSocket): Promise<void> {
-  for (;;) {
-    const [, isBinary] = await once(ws, "message");
-    if (isBinary) return;
-  }
+/** No `once`: two frames may come in one turn. */
+function nextRecord(ws: WebSocket): Promise<void> {
+  return new Promise((resolve) => {
+    const hear = (_: unknown, isBinary: boolean) => {
+      if (!isBinary) return;
+      ws.off("message", hear);
+      resolve();
+    };
+    ws.on("message", hear);
+  });
 }

@@ -92,7 +92,13 @@ function linkOf(url: string, { workspace, member, device }: CrowdDevice, greeted
   };
   const empty = new Uint8Array(32);
   const keys = { id: device.id, secret: device.seed, key: device.key, certificate: device.certificate };
-  const account = { user: member, name: "", rootKey: empty, seed: empty, seedNumber: 1, device: keys };
+  const account = {
+    user: member,
+    name: "",
+    rootKey: empty,
+    seeds: [{ number: 0, secret: empty }],
+    device: keys,
+  };
   // Nothing is new to who comes back at once.
   let known: { logId: string | null; cursor: number } = { logId: null, cursor: 0 };
   const owner: LinkOwner = {

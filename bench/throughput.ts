@@ -15,9 +15,9 @@ const BATCH = 50;
 export const throughput: Bench = {
   name: "throughput",
   run: () =>
-    withPair(async ({ alice, bob }) => {
+    withPair(async ({ alice, bob, workspace }) => {
       const client = await alice.client();
-      const [near, far] = [replicaOf(alice.path), replicaOf(bob.path)];
+      const [near, far] = [replicaOf(alice, workspace), replicaOf(bob, workspace)];
       const bare = await bareWork();
       const said = { to: "bob", text: "x".repeat(200) };
       const send = async (count: number) => {

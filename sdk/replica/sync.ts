@@ -77,6 +77,8 @@ export function createSync(owner: SyncOwner, onError: (error: unknown) => void):
 
   const start = createWorker(
     async () => {
+      // What came in the same packet is pushed in this very turn, and shares the commit.
+      await Promise.resolve();
       while (queue.length > 0 || heard > owner.cursor()) await step();
     },
     (error) => {
