@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { importsOf, type Rules, violations } from "./imports.ts";
 import { isSource, ROOT, sourceFiles } from "./sources.ts";
 
-const PURE = ["tweetnacl", "@noble/hashes", "zod", "fastest-levenshtein"];
+const PURE = ["tweetnacl", "@noble/hashes", "zod", "fastest-levenshtein", "@scure/bip39"];
 
 // part          may import these parts                these packages                              node:* and sockets
 // biome-ignore format: a table reads better aligned
@@ -12,7 +12,7 @@ const RULES: Rules = {
   protocol:      { parts: [],                              packages: PURE,                             world: "nowhere" },
   sdk:           { parts: ["protocol"],                    packages: PURE,                             world: "nowhere" },
   adapters:      { parts: ["protocol", "package.json"],    packages: PURE,                             world: "everywhere" },
-  broker:        { parts: ["protocol", "adapters"],        packages: [...PURE, "hono", "yargs"],       world: "adapters" },
+  broker:        { parts: ["protocol", "adapters"],        packages: [...PURE, "hono", "jose", "yargs"], world: "adapters" },
   daemon:        { parts: ["protocol", "sdk", "adapters"], packages: PURE,                             world: "adapters" },
   cli:           { parts: ["protocol", "adapters"],        packages: ["uqr"],                             world: "everywhere" },
   "mcp-adapter": { parts: ["protocol", "adapters"],        packages: ["@modelcontextprotocol/sdk"],    world: "everywhere" },
@@ -23,7 +23,7 @@ const RULES: Rules = {
 };
 
 /** What reaches out of the process: behind a port, in a file under adapters/ or in a part's main.ts. */
-const WORLD = ["node:*", "ws", "better-sqlite3", "pino", "pino-roll", "@hono/node-server", "prom-client"];
+const WORLD = ["node:*", "ws", "better-sqlite3", "pino", "pino-roll", "@hono/node-server", "prom-client", "nodemailer"];
 
 test("every source imports only what the table allows", () => {
   const problems = sourceFiles()
