@@ -33,8 +33,8 @@ const entry = z.strictObject({ device: certifiedDevice, sealing: key32, at: time
 
 export const accountDevice = z.strictObject({
   id,
-  device: certifiedDevice,
-  sealing: key32,
+  /** As the device came in: its signature says that the X25519 key is its own. */
+  entry,
   enteredAt: time,
   lastSeenAt: time,
   revoked: z.boolean(),
