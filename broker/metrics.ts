@@ -12,6 +12,12 @@ export const COUNTERS = {
   presence_frames: { help: "Faces that devices have shown, and goodbyes." },
   received_bytes: { help: "Bytes of frames that came in." },
   sent_bytes: { help: "Bytes of frames that went out." },
+  logins: { help: "Tries to log in, by what was right or the code of the refusal.", by: "outcome" },
+  registrations: { help: "Accounts registered, and those that were there already.", by: "outcome" },
+  refreshes: {
+    help: "Refresh tokens shown: renewed, reused (its device was logged out), or over.",
+    by: "outcome",
+  },
   limited: { help: "Connections and requests that went beyond a limit.", by: "limit" },
 } as const satisfies Record<string, { help: string; by?: string }>;
 

@@ -10,7 +10,7 @@ import { systemClock, systemRandom, systemTimers } from "#adapters/clock.ts";
 import { nodeCurves } from "#adapters/curves.ts";
 import { openSqlite } from "#adapters/sqlite.ts";
 import { nodeStretch } from "#adapters/stretch.ts";
-import { openSqliteStore } from "#broker/adapters/sqlite-store.ts";
+import { openSqliteStores } from "#broker/adapters/sqlite-stores.ts";
 import { createBroker } from "#broker/broker.ts";
 import { createBus } from "#broker/bus.ts";
 import type { BrokerLimits } from "#broker/limits.ts";
@@ -71,7 +71,7 @@ export async function createMesh(limits: Partial<BrokerLimits> = {}) {
   const path = join(folder, "broker.db");
   const startBroker = () =>
     createBroker(
-      { ...world, store: openSqliteStore(path), bus: createBus(), fatal },
+      { ...world, ...openSqliteStores(path), bus: createBus(), fatal },
       {
         origins: new Set([ORIGIN]),
         heartbeatMs: 200,

@@ -18,6 +18,7 @@ export type Options = {
   metricsTokenFile: string | undefined;
   backup: string | undefined;
   restored: boolean;
+  registeredOnly: boolean;
   json: boolean;
   parentPipe: boolean;
   retention: RetentionPolicy;
@@ -58,6 +59,11 @@ export function readOptions(argv: string[]): Options {
       describe:
         "a file with the token that opens /metrics from anywhere; without, it is for this machine only",
     })
+    .option("registered-only", {
+      type: "boolean",
+      default: false,
+      describe: "only who has an account here may found or join a workspace; members go on",
+    })
     .option("backup", {
       type: "string",
       describe: "write a copy of the log to this file, whether or not a broker runs on it, and end",
@@ -82,7 +88,7 @@ export function readOptions(argv: string[]): Options {
     })
     .parseSync();
   const { host, port, json, data, parentPipe, retainDays, retainMb, backup, restored } = values;
-  const { publicUrl: publicUrls, trustedProxy: trustedProxies, metricsTokenFile } = values;
+  const { publicUrl: publicUrls, trustedProxy: trustedProxies, metricsTokenFile, registeredOnly } = values;
   if (!Number.isInteger(port) || port < 0 || port > 65535) {
     throw new MeshError("usage", "--port is not a port.", "Give a number from 0 to 65535.");
   }
@@ -108,6 +114,7 @@ export function readOptions(argv: string[]): Options {
     metricsTokenFile,
     backup,
     restored,
+    registeredOnly,
     parentPipe,
     retention,
   };

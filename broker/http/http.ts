@@ -1,19 +1,24 @@
-/** The broker's plain HTTP: is it well, what does an invite code stand for, and its metrics. */
+/** The broker's plain HTTP: is it well, what does an invite code stand for, accounts, and its metrics. */
 import { Hono } from "hono";
 import { equalBytes, utf8 } from "#protocol/bytes.ts";
 import { INVITE_CODE_PATTERN } from "#protocol/ids.ts";
+import type { Accounts } from "../accounts/accounts.ts";
 import type { BrokerConfig, CountingPorts } from "../ports.ts";
+import { addAccountRoutes } from "./accounts.ts";
 
-/** `isLocal`: the request came straight from this machine. */
-export type BrokerHttp = Hono<{ Bindings: { isLocal?: boolean } }>;
+/** `isLocal`: the request came straight from this machine. `address`: where from, as limits tell addresses apart. */
+export type BrokerHttp = Hono<{ Bindings: { isLocal?: boolean; address?: string } }>;
 
 export function createHttp(
   ports: CountingPorts,
-  { metrics: readers }: Pick<BrokerConfig, "metrics">,
+  config: Pick<BrokerConfig, "metrics" | "origins" | "limits">,
   connections: () => number,
+  accounts: Accounts,
 ): BrokerHttp {
   const app: BrokerHttp = new Hono();
+  const readers = config.metrics;
   const startedAt = ports.clock.now();
+  addAccountRoutes(app, ports, config, accounts);
 
   app.get("/health", (c) =>
     c.json({ ok: true, connections: connections(), uptimeMs: Math.floor(ports.clock.now() - startedAt) }),

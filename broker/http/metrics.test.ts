@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 import { systemClock, systemRandom, systemTimers } from "#adapters/clock.ts";
 import { nodeCurves } from "#adapters/curves.ts";
+import { createAccounts } from "../accounts/accounts.ts";
 import { createPrometheus } from "../adapters/prometheus.ts";
-import { openSqliteStore } from "../adapters/sqlite-store.ts";
+import { openSqliteStores } from "../adapters/sqlite-stores.ts";
 import { createBus } from "../bus.ts";
 import type { BrokerConfig } from "../ports.ts";
 import { createHttp } from "./http.ts";
@@ -14,14 +15,19 @@ async function status(
   readers: BrokerConfig["metrics"],
   { isLocal, authorization }: { isLocal: boolean; authorization?: string },
 ) {
-  const store = openSqliteStore(":memory:");
+  const stores = openSqliteStores(":memory:");
   const log = { debug() {}, info() {}, warn() {}, error() {} };
   const world = { clock: systemClock, timers: systemTimers, random: systemRandom, curves: nodeCurves };
-  const ports = { ...world, store, bus: createBus(), log, fatal() {}, metrics: createPrometheus() };
-  const http = createHttp(ports, readers ? { metrics: readers } : {}, () => 0);
+  const ports = { ...world, ...stores, bus: createBus(), log, fatal() {}, metrics: createPrometheus() };
+  const http = createHttp(
+    ports,
+    { origins: new Set<string>(), ...(readers && { metrics: readers }) },
+    () => 0,
+    createAccounts(ports),
+  );
   const headers = authorization ? { authorization } : {};
   const response = await http.fetch(new Request("http://broker/metrics", { headers }), { isLocal });
-  await store.close();
+  await stores.store.close();
   return response.status;
 }
 

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { nodeCurves } from "#adapters/curves.ts";
 import { openSqlite } from "#adapters/sqlite.ts";
 import { nodeStretch } from "#adapters/stretch.ts";
-import { openSqliteStore } from "#broker/adapters/sqlite-store.ts";
+import { openSqliteStores } from "#broker/adapters/sqlite-stores.ts";
 import { type Broker, createBroker } from "#broker/broker.ts";
 import { createBus } from "#broker/bus.ts";
 import { DEFAULT_RETENTION, DEFAULT_TIMES } from "#broker/ports.ts";
@@ -57,9 +57,9 @@ export async function createWorld(seed: number) {
     const fatal = (error: unknown) => {
       throw error;
     };
-    const store = openSqliteStore(brokerFile);
+    const stores = openSqliteStores(brokerFile);
     const broker = createBroker(
-      { ...world, timers, store, bus: createBus(), fatal },
+      { ...world, timers, ...stores, bus: createBus(), fatal },
       { ...DEFAULT_TIMES, origins: new Set([ORIGIN]), retention: DEFAULT_RETENTION },
     );
     return {
