@@ -12,7 +12,8 @@
 import { nodeCurves } from "#adapters/curves.ts";
 import { toBase64url } from "#protocol/bytes.ts";
 import { admit } from "#protocol/chain/admit.ts";
-import { type ChainEntry, encodeEntry, joinProofInput, workspaceId } from "#protocol/chain/entries.ts";
+import { type ChainEntry, encodeEntry, workspaceId } from "#protocol/chain/entries.ts";
+import { joinProofInput } from "#protocol/chain/proofs.ts";
 import { awaitingKey, type ChainState, currentEpoch, holdsKey, type Member } from "#protocol/chain/state.ts";
 import { epochCommitment, epochWrapKey, inviteSeed, pairKey, previousWrapKey } from "#protocol/derive.ts";
 import { CHAIN } from "#protocol/ids.ts";

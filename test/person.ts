@@ -1,7 +1,7 @@
 /** People for tests: every key follows from the name, so a failure repeats byte for byte. */
 import { nodeCurves } from "#adapters/curves.ts";
 import { toBase64url, u32, utf8 } from "#protocol/bytes.ts";
-import { certificateInput } from "#protocol/chain/entries.ts";
+import { certificateInput } from "#protocol/chain/proofs.ts";
 import { idOf, memberSealingSecret } from "#protocol/derive.ts";
 import { sha256 } from "#protocol/hash.ts";
 import type { Random } from "#protocol/ports.ts";

@@ -1,6 +1,6 @@
 /** A person on this device: root, seed and device key, made on first use and kept in the keychain. */
 import { fromBase64url, toBase64url } from "#protocol/bytes.ts";
-import { certificateInput } from "#protocol/chain/entries.ts";
+import { certificateInput } from "#protocol/chain/proofs.ts";
 import { idOf, memberSealingSecret } from "#protocol/derive.ts";
 import { MeshError } from "#protocol/errors.ts";
 import type { Database, Migration } from "#protocol/ports.ts";

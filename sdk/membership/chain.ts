@@ -1,7 +1,8 @@
 /** This replica's membership chain: loaded, extended only by entries that hold, and proposed to. */
 import { fromBase64url, toBase64url } from "#protocol/bytes.ts";
 import { admit } from "#protocol/chain/admit.ts";
-import { type ChainEntry, encodeEntry, joinProofInput, workspaceId } from "#protocol/chain/entries.ts";
+import { type ChainEntry, encodeEntry, workspaceId } from "#protocol/chain/entries.ts";
+import { joinProofInput } from "#protocol/chain/proofs.ts";
 import { type ChainState, currentEpoch } from "#protocol/chain/state.ts";
 import { inviteSeed } from "#protocol/derive.ts";
 import { MeshError } from "#protocol/errors.ts";

@@ -1,6 +1,6 @@
 import { nodeCurves } from "#adapters/curves.ts";
 import { fromBase64url, fromUtf8, toBase64url } from "#protocol/bytes.ts";
-import { certificateInput, joinProofInput } from "#protocol/chain/entries.ts";
+import { certificateInput, joinProofInput } from "#protocol/chain/proofs.ts";
 import { inviteSeed } from "#protocol/derive.ts";
 import { found, type TestChain } from "../chain-builder.ts";
 import { codeOfAsync } from "../code-of.ts";
