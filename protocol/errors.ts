@@ -50,7 +50,6 @@ export const ERRORS = {
   bad_key: { exit: 9, retry: false },
   wrong_author: { exit: 4, retry: false },
   unknown_device: { exit: 4, retry: false },
-  device_revoked: { exit: 4, retry: false },
   too_old: { exit: 9, retry: false },
   rolled_back: { exit: 6, retry: false },
   stale_epoch: { exit: 6, retry: true },

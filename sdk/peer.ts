@@ -46,8 +46,8 @@ export type Peer = {
   writable(selector: string | undefined, resolves?: (workspace: Workspace) => unknown): Opened;
   /** @throws MeshError conflict */
   create(name: string, broker: string | null): Promise<Opened>;
-  /** Opens a workspace that this account is to join. */
-  add(workspace: string, broker: string, invite: InviteSecret): Promise<Opened>;
+  /** Opens a workspace that this account is to join; without an invite, one that it is in by another device. */
+  add(workspace: string, broker: string, invite: InviteSecret | null): Promise<Opened>;
   remove(opened: Opened): Promise<void>;
   /** Counts a workspace among the broken from now on: its database has failed. */
   setAside(id: string, why: MeshError): Promise<void>;
@@ -125,13 +125,19 @@ export async function createPeer(
     for (const listener of listeners) listener(where, happening);
   };
 
-  const insert = (id: string, slug: string, broker: string | null, invite: InviteSecret | null) => {
+  const insert = (
+    id: string,
+    slug: string,
+    broker: string | null,
+    invite: InviteSecret | null,
+    naming: "named" | "unnamed",
+  ) => {
     database
       .sql(
         `INSERT INTO workspaces (id, slug, broker, invite, unnamed, position)
          VALUES (?, ?, ?, ?, ?, (SELECT coalesce(max(position), 0) + 1 FROM workspaces))`,
       )
-      .run(id, slug, broker, invite && inviteToText(invite), invite ? 1 : 0);
+      .run(id, slug, broker, invite && inviteToText(invite), naming === "unnamed" ? 1 : 0);
     const row = database.sql("SELECT * FROM workspaces WHERE id = ?").get(id);
     if (!row) throw new Error("the row was just inserted");
     return row;
@@ -219,7 +225,7 @@ export async function createPeer(
     async create(name, broker) {
       const slug = newSlug(name);
       const id = await foundWorkspace(ports, account);
-      const opened = await open(insert(id, slug, broker, null));
+      const opened = await open(insert(id, slug, broker, null, "named"));
       opened.workspace.putOwn(EVERYONE, "workspace", { kind: "workspace.profile", name: slug });
       begin(opened);
       return opened;
@@ -234,7 +240,9 @@ export async function createPeer(
           `You are in this workspace already: ${known.slug}.`,
           `claudemesh workspace use ${known.slug}`,
         );
-      const opened = await open(insert(id, freeSlug(`w-${id.slice(0, 6).toLowerCase()}`), broker, invite));
+      const opened = await open(
+        insert(id, freeSlug(`w-${id.slice(0, 6).toLowerCase()}`), broker, invite, "unnamed"),
+      );
       begin(opened);
       return opened;
     },

@@ -1,8 +1,7 @@
 /** People for tests: every key follows from the name, so a failure repeats byte for byte. */
 import { nodeCurves } from "#adapters/curves.ts";
 import { toBase64url, u32, utf8 } from "#protocol/bytes.ts";
-import type { DeviceFields } from "#protocol/chain/entries.ts";
-import { certificateInput, pairedInput } from "#protocol/chain/proofs.ts";
+import { type Certified, certificateInput, pairedInput } from "#protocol/certificate.ts";
 import { idOf, memberSealingSecret } from "#protocol/derive.ts";
 import { sha256 } from "#protocol/hash.ts";
 import type { Random } from "#protocol/ports.ts";
@@ -12,8 +11,8 @@ export type TestDevice = {
   seed: Uint8Array;
   key: Uint8Array;
   certificate: Uint8Array;
-  /** Of a paired one. */
-  via?: NonNullable<DeviceFields["via"]>;
+  /** Of a paired one, who certified it. */
+  via?: Certified["via"];
 };
 
 export type Person = {
@@ -64,7 +63,7 @@ export async function deviceOf(owner: Omit<Person, "device">, name: string): Pro
 export async function pairedDevice(owner: Person, by: TestDevice, name: string): Promise<TestDevice> {
   const { id, seed, key } = await deviceOf(owner, name);
   const certificate = await nodeCurves.sign(by.seed, pairedInput(owner.id, key));
-  const { via = [], ...first } = deviceFields(by);
+  const { via, ...first } = deviceFields(by);
   return { id, seed, key, certificate, via: [first, ...via] };
 }
 
@@ -85,8 +84,8 @@ export async function sealingKeys(who: Person, workspace: string) {
 }
 
 /** What a chain entry says of a device. */
-export function deviceFields({ key, certificate, via }: TestDevice): DeviceFields {
-  return { key: toBase64url(key), certificate: toBase64url(certificate), ...(via ? { via } : {}) };
+export function deviceFields({ key, certificate, via = [] }: TestDevice) {
+  return { key: toBase64url(key), certificate: toBase64url(certificate), via: [...via] };
 }
 
 /** A UUIDv7 with this number in its time: `recordId(1)`, `recordId(2)`, … */

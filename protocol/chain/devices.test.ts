@@ -58,12 +58,13 @@ describe("a paired device", () => {
     for (const device of wrong) expect(await codeOfAsync(chain.addDevice(bob, device))).toBe("bad_signature");
   });
 
-  test("is refused beyond four certificates, and when it certifies itself", async () => {
+  test("is refused beyond four pairings, and when it certifies itself", async () => {
     const { chain } = await team();
     const fourth = await pairedDevice(bob, tablet, "watch");
     const fifth = await pairedDevice(bob, fourth, "ring");
-    await chain.addDevice(bob, fourth);
-    expect(await codeOfAsync(chain.addDevice(bob, fifth))).toBe("chain_invalid");
+    await chain.addDevice(bob, fifth);
+    const sixth = await pairedDevice(bob, fifth, "glasses");
+    expect(await codeOfAsync(chain.addDevice(bob, sixth))).toBe("chain_invalid");
     const self = await pairedDevice(bob, phone, "phone");
     expect(await codeOfAsync(chain.addDevice(bob, self))).toBe("chain_invalid");
   });

@@ -1,4 +1,5 @@
 /** A member's devices: they come with a certificate, and fall for good by their owner's root. */
+import type { Certified as Certificates } from "../certificate.ts";
 import { idOf } from "../derive.ts";
 import { MeshError } from "../errors.ts";
 import {
@@ -13,7 +14,6 @@ import {
   signedByMember,
 } from "./case.ts";
 import { type Certified, certified, type Owner } from "./certificates.ts";
-import type { DeviceFields } from "./entries.ts";
 import { deviceRevokeInput } from "./proofs.ts";
 import { activeMember, type ChainState, type Device, FOREVER, isIn, type Member } from "./state.ts";
 
@@ -59,7 +59,7 @@ export async function newcomerDevice(
   at: Case,
   root: Uint8Array,
   revoked: Owner["revoked"],
-  device: DeviceFields,
+  device: Certificates,
 ): Promise<Certified> {
   const { from } = at.record.header;
   if (idOf(root) !== from) {
@@ -68,7 +68,7 @@ export async function newcomerDevice(
   return ownDevice(at, { id: from, root, revoked }, device);
 }
 
-async function ownDevice(at: Case, owner: Owner, fields: DeviceFields): Promise<Certified> {
+async function ownDevice(at: Case, owner: Owner, fields: Certificates): Promise<Certified> {
   if (idOf(key32(fields.key)) !== at.record.header.dev) {
     throw new MeshError("wrong_author", "The device id is not the hash of its key.", "Drop it.");
   }

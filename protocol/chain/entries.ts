@@ -10,18 +10,11 @@ import { strictJson } from "../json.ts";
 import { LIMITS } from "../limits.ts";
 import { bytes, count, id, inviteCode, role, seedNumber, time } from "../schema.ts";
 
-/**
- * A device's public key and the signature over it: the root's, or, of a device that was paired, that of the first of
- * `via`. These are the devices from the one that paired it up to one that the root certified.
- */
+/** A device's public key and whose signature is over it: the root's, or that of the first of `via`, and so on up. */
 export const device = z.strictObject({
   key: bytes,
   certificate: bytes,
-  via: z
-    .array(z.strictObject({ key: bytes, certificate: bytes }))
-    .min(1)
-    .max(LIMITS.certificates - 1)
-    .optional(),
+  via: z.array(z.strictObject({ key: bytes, certificate: bytes })).max(LIMITS.pairings),
 });
 
 /** The first entry, by the owner. The workspace's id is the hash of its nonce, root key and time. */
@@ -143,7 +136,6 @@ export const chainEntry = z.discriminatedUnion("type", [
 export type ChainEntry = z.infer<typeof chainEntry>;
 export type Genesis = z.infer<typeof genesis>;
 export type JoinEntry = z.infer<typeof join>;
-export type DeviceFields = z.infer<typeof device>;
 export type EpochEntry = z.infer<typeof epoch>;
 
 const json = strictJson<ChainEntry>(chainEntry, "chain_invalid", "chain entry");

@@ -1,16 +1,6 @@
-/** What is signed inside of entries, beside the record: by roots, by devices that pair others, by invite keys. */
+/** What is signed inside of entries, beside the record and the certificates: by roots and by invite keys. */
 import { concat, fromBase64url, u32, utf8 } from "../bytes.ts";
 import { signatureInput } from "../hash.ts";
-
-/** What a root key signs to certify one of its devices. */
-export function certificateInput(user: string, deviceKey: Uint8Array): Uint8Array {
-  return signatureInput("device", fromBase64url(user), deviceKey);
-}
-
-/** What a device signs to certify another one of the same person. */
-export function pairedInput(user: string, deviceKey: Uint8Array): Uint8Array {
-  return signatureInput("paired-device", fromBase64url(user), deviceKey);
-}
 
 /** What a root key signs against its devices. In no workspace by itself: one opening of the vault serves all of them. */
 export function deviceRevokeInput(user: string, devices: readonly string[]): Uint8Array {

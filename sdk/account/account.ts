@@ -1,6 +1,6 @@
 /** A person on this device: root, seed and device key, made on first use and kept in the keychain. */
 import { fromBase64url, toBase64url } from "#protocol/bytes.ts";
-import { certificateInput } from "#protocol/chain/proofs.ts";
+import { type Certified, certificateInput } from "#protocol/certificate.ts";
 import { idOf, memberSealingSecret } from "#protocol/derive.ts";
 import { MeshError } from "#protocol/errors.ts";
 import type { Database, Migration } from "#protocol/ports.ts";
@@ -14,7 +14,16 @@ export type Account = {
   rootKey: Uint8Array;
   /** Every one that it has had, in order of their numbers: what was sealed under an old one stays readable. */
   seeds: readonly Seed[];
-  device: { id: string; secret: Uint8Array; key: Uint8Array; certificate: Uint8Array };
+  /** Identities of the same person before this one: what was sealed to them stays readable. */
+  formerly?: readonly { user: string; seeds: readonly Seed[] }[];
+  /** `via`: of a paired one, who certified it, up to the device that the root did. */
+  device: {
+    id: string;
+    secret: Uint8Array;
+    key: Uint8Array;
+    certificate: Uint8Array;
+    via?: Certified["via"];
+  };
 };
 
 /** The one that the chains name. */
@@ -118,8 +127,8 @@ export async function sealingPair(
   ports: PeerPorts,
   account: Account,
   workspace: string,
+  seed = currentSeed(account),
 ): Promise<SealingPair> {
-  const seed = currentSeed(account);
   const secret = memberSealingSecret(seed.secret, account.user, workspace, seed.number);
   return { secret, key: await ports.curves.sealingPublicKey(secret) };
 }

@@ -1,5 +1,6 @@
 /** This replica's membership chain: loaded, extended only by entries that hold, and proposed to. */
 import { fromBase64url, toBase64url } from "#protocol/bytes.ts";
+import type { Certified } from "#protocol/certificate.ts";
 import { admit } from "#protocol/chain/admit.ts";
 import { type ChainEntry, encodeEntry, workspaceId } from "#protocol/chain/entries.ts";
 import { joinProofInput } from "#protocol/chain/proofs.ts";
@@ -150,12 +151,16 @@ export async function draftJoin(
   };
 }
 
+/** What a chain entry says of this device. */
+export function deviceFields({ device: { key, certificate, via = [] } }: Account) {
+  return { key: toBase64url(key), certificate: toBase64url(certificate), via: [...via] } satisfies Certified;
+}
+
 function newcomer(account: Account, sealing: SealingPair) {
-  const { key, certificate } = account.device;
   return {
     sealing: toBase64url(sealing.key),
     seed: currentSeed(account).number,
-    device: { key: toBase64url(key), certificate: toBase64url(certificate) },
+    device: deviceFields(account),
   };
 }
 
