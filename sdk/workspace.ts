@@ -245,6 +245,8 @@ export async function openWorkspace(
       const { head } = await link.subscribe([label]).catch(subscribedByTheNextHello);
       replica.db.sql("UPDATE labels SET since = max(since, ?) WHERE label = ?").run(head, label);
     },
+    follows: (label: string): boolean =>
+      replica.db.sql("SELECT 1 FROM labels WHERE label = ? AND joined = 1").get(label) !== undefined,
     unfollow(label: string): void {
       replica.db.sql("UPDATE labels SET joined = 0 WHERE label = ?").run(label);
       if (link?.state() === "online") link.send({ type: "unsubscribe", labels: [label] });

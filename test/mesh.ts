@@ -91,9 +91,14 @@ export async function createMesh(limits: Partial<BrokerLimits> = {}) {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  const person = async (name: string): Promise<Member> => {
-    const secrets = keychains.get(name) ?? new Map<string, Uint8Array>();
-    keychains.set(name, secrets);
+  /** `device`: another installation of the same person's. */
+  const person = async (name: string, device = name): Promise<Member> => {
+    const secrets = keychains.get(device) ?? new Map<string, Uint8Array>();
+    for (const item of ["root", "seed"]) {
+      const secret = keychains.get(name)?.get(item);
+      if (secret) secrets.set(item, secret);
+    }
+    keychains.set(device, secrets);
     const cuts = new Set<() => void>();
     let stopped = false;
     const ports: PeerPorts = {
@@ -116,7 +121,8 @@ export async function createMesh(limits: Partial<BrokerLimits> = {}) {
         set: (item, secret) => void secrets.set(item, secret),
         remove: (item) => void secrets.delete(item),
       },
-      openDatabase: (database, migrations) => openSqlite(join(folder, `${name}-${database}.db`), migrations),
+      openDatabase: (database, migrations) =>
+        openSqlite(join(folder, `${device}-${database}.db`), migrations),
       removeDatabase() {},
     };
     const peer = await createPeer(ports, { name, host: "test" }, abilities);
@@ -127,7 +133,7 @@ export async function createMesh(limits: Partial<BrokerLimits> = {}) {
       return only;
     };
     const member: Member = {
-      name,
+      name: device,
       peer,
       handlers,
       toBroker: (frame) => [frame],
@@ -178,6 +184,12 @@ export async function createMesh(limits: Partial<BrokerLimits> = {}) {
     broker: () => broker,
     logged,
     person,
+    /** The root's signature, in base64url. */
+    async signByRoot(name: string, input: Uint8Array): Promise<string> {
+      const root = keychains.get(name)?.get("root");
+      if (!root) throw new Error(`${name} has no root here`);
+      return toBase64url(await nodeCurves.sign(root, input));
+    },
     /** Of somebody who has stopped. */
     loseDatabase(name: string, database: string) {
       for (const suffix of ["", "-wal", "-shm"]) {

@@ -93,7 +93,7 @@ async function linkAt() {
   const account = await loadAccount(ports, openAccountDatabase(ports), "alice");
   const states: string[] = [];
   const link = createLink(ports, account, AN_ID, "http://broker.test", {
-    greeting: () => ({ logId: null, cursor: 0, last: null, labels: [], invite: null }),
+    greeting: () => ({ logId: null, cursor: 0, last: null, labels: [], invite: null, isNew: false }),
     greeted() {},
     pushed() {},
     heard() {},
