@@ -117,6 +117,11 @@ export function heirOf(state: ChainState, id: string): string {
   return next ? heirOf(state, next) : id;
 }
 
+/** All who are one person today: the identity itself, and those that have become it. */
+export function identitiesOf(state: ChainState, id: string): string[] {
+  return [...state.members.keys()].filter((one) => one !== id && heirOf(state, one) === id).concat(id);
+}
+
 /** Whether the role carries the workspace key: all but guests. */
 export function holdsKey(member: Member): boolean {
   return member.active && member.role !== "guest";
