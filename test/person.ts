@@ -69,6 +69,7 @@ export async function pairedDevice(owner: Person, by: TestDevice, name: string):
 
 /** The same person after a rotation. */
 export function withSeed(who: Person, seedNumber: number): Person {
+  if (seedNumber === who.seedNumber) return who;
   return { ...who, seed: fixedBytes(`${who.name}'s seed ${seedNumber}`), seedNumber };
 }
 
