@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { beforeAll, expect, test } from "vitest";
 import { nodeCurves } from "#adapters/curves.ts";
-import { type Step, signEntry } from "#test/chain-builder.ts";
+import { signEntry } from "#test/chain-builder.ts";
 import {
   CODES,
   DEVICES,
@@ -18,10 +18,9 @@ import {
 } from "#test/chain-model.ts";
 import { createWorld, inWords, remembering, told, type World } from "#test/chain-moves.ts";
 import { ERRORS, MeshError } from "../errors.ts";
-import { decodeRecord } from "../record.ts";
+import { decodeRecord, recordHash } from "../record.ts";
 import { admit } from "./admit.ts";
-import type { ChainState } from "./state.ts";
-import { currentEpoch } from "./state.ts";
+import { type ChainState, currentEpoch } from "./state.ts";
 
 const SEQUENCES = Number(process.env.CHAIN_SEQUENCES ?? 10_000);
 const LIMIT_MS = 300_000;
@@ -68,7 +67,7 @@ const TYPES = [
 
 /** What is wrong with a record beside what it says. */
 const FLAWS = [
-  /** On the head before. */
+  /** On a head that once was. */
   "old head",
   "other epoch",
   /** An entry that was taken in before, once more. */
@@ -191,9 +190,9 @@ async function recordOf(
   const hasProof = ["device", "device-revoke", "seed", "join", "migrate"].includes(move.type);
   const isForged = flaw === "forged proof" && hasProof;
   const entry = await world.entryOf(move, isForged ? stranger : null);
-  const previous: Step | undefined = world.chain.steps.at(-2);
+  const height = number % (log.length - 1);
   const epoch = (currentEpoch(state)?.number ?? 0) + (flaw === "other epoch" ? 1 : 0);
-  const head = flaw === "old head" && previous ? previous.state.head : state.head;
+  const head = flaw === "old head" ? { height, hash: recordHash(at(log, height)) } : state.head;
   const said =
     flaw === "stolen name"
       ? { signer: { ...signer, seed: world.device(stranger, "laptop").seed } }
