@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import Sqlite from "better-sqlite3";
 import { MeshError } from "#protocol/errors.ts";
-import type { Database, Migration, SqlRow, SqlValue, Statement } from "#protocol/ports.ts";
+import type { Database, Migration, Outcome, SqlRow, SqlValue, Statement } from "#protocol/ports.ts";
 import { fromSystem } from "./system-error.ts";
 
 /**
@@ -77,10 +77,23 @@ function wrap(sqlite: Sqlite.Database, guarded: Guard): Database {
     transaction(run) {
       return sqlite.inTransaction ? run() : guarded(() => sqlite.transaction(run).immediate());
     },
+    together: (works) =>
+      guarded(() => sqlite.transaction(() => works.map((work) => apart(sqlite, work))).immediate()),
     close() {
       sqlite.close();
     },
   };
+}
+
+/** Inside a transaction: what fails is undone by itself, unless all of it is. */
+function apart<T>(sqlite: Sqlite.Database, work: () => T): Outcome<T> {
+  try {
+    return { value: sqlite.transaction(work)() };
+  } catch (error) {
+    // A full disk or a failing one takes the whole transaction with it.
+    if (!sqlite.inTransaction) throw error;
+    return { error };
+  }
 }
 
 function prepare(sqlite: Sqlite.Database, text: string, guarded: Guard): Statement {

@@ -51,11 +51,12 @@ export function createReceiptSender(peer: Peer) {
       at: Number(row.at),
       ...(row.detail === null ? {} : { detail: String(row.detail) }),
     }));
-    workspace.say(member, { kind: "receipt", states }, undefined, () => {
+    const markSent = () => {
       for (const { id, state } of states) {
         db.sql("UPDATE receipts_due SET sent = 1 WHERE id = ? AND state = ?").run(id, state);
       }
-    });
+    };
+    workspace.say(member, { kind: "receipt", states }, undefined, markSent).catch(workspace.failed);
   };
 
   const soon = (opened: Opened, member: string) => {
