@@ -63,6 +63,15 @@ function setUp(sqlite: Sqlite.Database, migrations: readonly Migration[], guarde
 
 function wrap(sqlite: Sqlite.Database, guarded: Guard): Database {
   const statements = new Map<string, Statement>();
+  // Made once: better-sqlite3 needs longer to wrap a function than to insert a row.
+  const atomically = sqlite.transaction((run: () => void) => run());
+  const transaction = <T>(run: () => T): T => {
+    let answer!: T;
+    atomically.immediate(() => {
+      answer = run();
+    });
+    return answer;
+  };
   return {
     exec(sql) {
       sqlite.exec(sql);
@@ -75,10 +84,16 @@ function wrap(sqlite: Sqlite.Database, guarded: Guard): Database {
       return statement;
     },
     transaction(run) {
-      return sqlite.inTransaction ? run() : guarded(() => sqlite.transaction(run).immediate());
+      return sqlite.inTransaction ? run() : guarded(() => transaction(run));
     },
-    together: (works) =>
-      guarded(() => sqlite.transaction(() => works.map((work) => apart(sqlite, work))).immediate()),
+    together<T>(works: readonly (() => T)[]) {
+      try {
+        return guarded(() => transaction(() => works.map((work) => ({ value: work() }))));
+      } catch {
+        // Savepoints cost as much as the rows between them, so they are for when something fails.
+        return guarded(() => transaction(() => works.map((work) => apart(sqlite, work))));
+      }
+    },
     close() {
       sqlite.close();
     },

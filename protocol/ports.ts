@@ -74,7 +74,10 @@ export type Database = {
   sql(text: string): Statement;
   /** All or nothing; nested calls join the outer one. */
   transaction<T>(run: () => T): T;
-  /** One commit for all works, in their order; each is all or nothing by itself. @throws where none of them is kept */
+  /**
+   * One commit for all works, in their order; each is all or nothing by itself. When one fails they are all begun anew, so
+   * they have no effect but on the database. @throws where none of them is kept
+   */
   together<T>(works: readonly (() => T)[]): Outcome<T>[];
   close(): void;
 };

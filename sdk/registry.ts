@@ -10,11 +10,20 @@ import { bounceUnknown, giveToSession } from "./features/routing.ts";
 import { claimNames, session } from "./features/session.ts";
 import { topic, topicHandlers } from "./features/topic.ts";
 import { learnName, workspace, workspaceHandlers } from "./features/workspace.ts";
+import { createWordKeeper } from "./messages/words.ts";
 import type { Abilities, Caller, Peer } from "./peer.ts";
 
 export const abilities: Abilities = {
   features: [workspace, member, session, group, message, receipt, topic],
-  reactions: [learnName, introduceMyself, claimNames, giveToSession, bounceUnknown, createReceiptSender],
+  reactions: [
+    learnName,
+    introduceMyself,
+    claimNames,
+    giveToSession,
+    bounceUnknown,
+    createReceiptSender,
+    createWordKeeper,
+  ],
 };
 
 /** What a peer answers anywhere; a daemon adds what only a daemon does. */

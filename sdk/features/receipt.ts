@@ -105,7 +105,13 @@ const ORDER: readonly DeliveryState[] = [
 ];
 
 export function stateOf(workspace: Workspace, id: string): DeliveryState {
-  const states = receiptsOf(workspace, id).receipts.map(({ state }) => state);
+  const rows = workspace.replica.db
+    .sql(
+      `SELECT state FROM receipts WHERE id = ?1
+       UNION ALL SELECT 'stored' FROM messages WHERE sender = ?2 AND id = ?1 AND at IS NOT NULL`,
+    )
+    .all(id, workspace.me);
+  const states = rows.map(({ state }) => state);
   return ORDER.findLast((state) => states.includes(state)) ?? "queued";
 }
 

@@ -5,7 +5,7 @@
 import type { Database, Outcome, Timers } from "#protocol/ports.ts";
 
 export type Commits = {
-  /** Resolves once what `work` wrote is durable. @throws what `work` throws, or what the commit fails with */
+  /** Resolves once what `work` wrote is durable; it may be begun twice, and writes nowhere else. @throws what `work` throws, or what the commit fails with */
   commit<T>(work: () => T): Promise<T>;
   /** Commits what waits at once: the database is about to be closed. */
   flush(): void;
