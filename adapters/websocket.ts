@@ -2,14 +2,19 @@
 import type { Duplex } from "node:stream";
 import type { WebSocket } from "ws";
 import type { Socket } from "#protocol/ports.ts";
+import { corkedByTurn } from "./cork.ts";
 
 /** `stream` is the connection under the WebSocket. */
 export function socketOf(ws: WebSocket, stream: Duplex): Socket {
+  const cork = corkedByTurn(stream);
   const send = (data: string | Uint8Array) => {
     if (ws.readyState === ws.OPEN) ws.send(data);
   };
   return {
-    send,
+    send(data) {
+      cork();
+      send(data);
+    },
     sendAll(frames) {
       // ws writes each frame by itself; under a cork they leave in one system call.
       stream.cork();
