@@ -2,7 +2,7 @@
 import { chmodSync, lstatSync, readdirSync, rmSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { dirname, join } from "node:path";
-import { corkedByTurn } from "#adapters/cork.ts";
+import { corkOf } from "#adapters/cork.ts";
 import { securePrivateFolder } from "#adapters/home.ts";
 import { MeshError } from "#protocol/errors.ts";
 import type { Channel, Serve } from "../connection.ts";
@@ -55,14 +55,14 @@ export async function listenUnix(path: string, serve: Serve): Promise<SocketServ
 }
 
 function channelOf(socket: Socket): Channel {
-  const cork = corkedByTurn(socket);
+  const cork = corkOf(socket);
   return {
     send(text) {
       if (socket.destroyed) return;
       // One long answer may be longer than that; who hasn't read the last one when the next comes doesn't read.
       if (socket.writableLength > MAX_UNREAD_BYTES) socket.destroy();
       else {
-        cork();
+        cork.hold();
         socket.write(text);
       }
     },
