@@ -70,6 +70,8 @@ export function onlyWorkspace(peer: Peer, id: string): Peer {
     sync: { start: refuse, stop: refuse, settle: refuse, replace: refuse, trouble: () => null },
     renewSeed: async () => refuse(),
     move: async () => refuse(),
+    makeRoomFor: refuse,
+    remember: refuse,
     discardAll: async () => refuse(),
     rename: refuse,
     settleSlug: refuse,

@@ -5,6 +5,7 @@ import type { Database } from "#protocol/ports.ts";
 import { type Account, openAccountDatabase } from "./account/account.ts";
 import { fetchSeeds } from "./account/devices.ts";
 import { createErrands } from "./account/errands.ts";
+import { learnFormer } from "./account/former.ts";
 import { createPerson, type Person } from "./account/person.ts";
 import { renewSeed } from "./account/renewal.ts";
 import { type AccountSync, createAccountSync } from "./account/sync.ts";
@@ -77,6 +78,10 @@ export type Peer = {
   discardAll(): Promise<void>;
   /** From now on a workspace of this member alone is kept at another broker. */
   move(opened: Opened, broker: string): Promise<void>;
+  /** The workspace that is called so gets another name. */
+  makeRoomFor(slug: string): void;
+  /** Tells the person's other machines of all workspaces that are here. */
+  remember(): void;
   listen(listener: (where: Opened, happening: Happening) => void): () => void;
   start(): void;
   stop(): Promise<void>;
@@ -145,6 +150,7 @@ export async function createPeer(
       ports.renamed?.(name);
       for (const one of opened) hear(one, { type: "key" });
     }
+    if (learnFormer(ports, person)) await seedsChanged();
     await workspaces.follow();
   };
 
@@ -212,6 +218,8 @@ export async function createPeer(
       return { fallen, waiting: slugs };
     },
     move: workspaces.move,
+    makeRoomFor: workspaces.makeRoomFor,
+    remember: workspaces.rememberAll,
     reopen: workspaces.reopen,
     discardAll: workspaces.discardAll,
     follow,

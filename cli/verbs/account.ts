@@ -1,9 +1,10 @@
-/** login, logout, whoami, identity passphrase, identity rotate: the person */
+/** login, logout, whoami, identity passphrase, identity rotate, migrate-identity: the person */
 
 import { MeshError } from "#protocol/errors.ts";
 import type { Client } from "#protocol/registry.ts";
 import { askLine, askSecret, canAsk, secretIn } from "../ask.ts";
 import { string } from "../input.ts";
+import { signingKeyIn } from "../key-file.ts";
 import { paint, safe } from "../print.ts";
 import type { Context, Verb } from "../verb.ts";
 
@@ -137,6 +138,20 @@ const passphrase: Verb = {
   },
 };
 
+const migrate: Verb = {
+  name: "migrate-identity",
+  group: "account",
+  args: ["FILE"],
+  summary: "become an identity whose Ed25519 root key was made elsewhere",
+  examples: ["claudemesh migrate-identity ~/old/identity.key"],
+  async run({ args, daemon, print, waiting }) {
+    const root = signingKeyIn(args[0] ?? "");
+    const client = await daemon();
+    const done = await waiting("telling every workspace", client.account.migrate({ root }));
+    print(done, `you are ${done.userId} now, in ${done.workspaces.join(", ")}`);
+  },
+};
+
 const rotate: Verb = {
   name: "identity rotate",
   options: { "passphrase-file": PASSPHRASE_FILE },
@@ -202,4 +217,4 @@ function recoveryText(code: string): string {
   return `Recovery code, shown this once: it opens the account when the passphrase is lost.\nWrite it down and keep it away from this machine:\n\n  ${paint("bold", code)}`;
 }
 
-export const accountVerbs = [login, logout, whoami, passphrase, rotate];
+export const accountVerbs = [login, logout, whoami, passphrase, rotate, migrate];

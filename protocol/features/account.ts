@@ -1,7 +1,7 @@
 /** The person: who they are here, logging in and out, their devices. */
 import { z } from "zod";
 import { done, isoTime, methods } from "../method.ts";
-import { id, name, seedNumber } from "../schema.ts";
+import { bytes, id, name, seedNumber } from "../schema.ts";
 
 const secretText = z.string().min(1).max(1000);
 
@@ -91,6 +91,12 @@ export const accountMethods = methods({
     scope: "admin",
     params: z.strictObject({ passphrase: secretText, next: secretText }),
     result: done,
+  },
+  /** An account of this machine alone becomes another identity, whose root was made elsewhere. */
+  migrate: {
+    scope: "admin",
+    params: z.strictObject({ root: bytes.length(43) }),
+    result: z.object({ userId: id, workspaces: z.array(z.string()) }),
   },
   /** A new seed: new keys in every workspace, on all devices. */
   rotate: {

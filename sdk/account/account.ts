@@ -137,8 +137,11 @@ function enterAccount(database: Database, { user, home }: Account): void {
   });
 }
 
-export async function newIdentity({ curves, random }: PeerPorts): Promise<Identity> {
-  const root = random(32);
+/** `root`: made elsewhere, or a new one. */
+export async function newIdentity(
+  { curves, random }: PeerPorts,
+  root: Uint8Array = random(32),
+): Promise<Identity> {
   const rootKey = await curves.signingPublicKey(root);
   const secret = random(32);
   return {

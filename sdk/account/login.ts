@@ -23,7 +23,8 @@ import { type Identity, ownRoot, readIdentity } from "./identity.ts";
 /** Shown once, and good until it has been used. */
 export type RecoveryCode = string;
 
-export type Entered = { identity: Identity; link: HomeLink };
+/** `root`: for the moment. */
+export type Entered = { identity: Identity; link: HomeLink; root: Uint8Array };
 
 /** @throws MeshError account_exists, bad_data for a passphrase that is too short */
 export async function register(
@@ -56,7 +57,7 @@ export async function register(
     entry: await entryOf(ports, account, name.origin),
   });
   link.take(tokens);
-  return { identity, link, recoveryCode: encodeCode(RECOVERY_CODE, code) };
+  return { identity, link, root, recoveryCode: encodeCode(RECOVERY_CODE, code) };
 }
 
 /** A machine comes in. `before`: whose it is so far. @throws MeshError wrong_passphrase, slow_down, bad_seal, wrong_author */
@@ -66,13 +67,7 @@ export async function login(
   name: LoginName,
   passphrase: string,
 ): Promise<Entered> {
-  const { identity, link } = await comeIn(
-    ports,
-    before,
-    name,
-    await keysOfPassphrase(ports, name, passphrase),
-  );
-  return { identity, link };
+  return comeIn(ports, before, name, await keysOfPassphrase(ports, name, passphrase));
 }
 
 /** Comes in by the recovery code, and replaces both it and the passphrase. @throws as `login` */
@@ -88,7 +83,7 @@ export async function recover(
   await replaceVault(ports, link, { root, name, keys, kind: "passphrase" });
   const next = newCode(RECOVERY_CODE, ports.random);
   await replaceVault(ports, link, { root, name, keys: recoveryKeys(next, name), kind: "recovery" });
-  return { identity, link, recoveryCode: encodeCode(RECOVERY_CODE, next) };
+  return { identity, link, root, recoveryCode: encodeCode(RECOVERY_CODE, next) };
 }
 
 /** The root, for the moment: from the vault, or of an account that isn't registered. @throws as `login`; usage without a passphrase */
@@ -138,7 +133,7 @@ async function comeIn(
   before: Identity | null,
   name: LoginName,
   keys: LoginKeys,
-): Promise<Entered & { root: Uint8Array }> {
+): Promise<Entered> {
   const { ticket, root, rootKey, contents } = await openVault(ports, name, keys);
   const enter = async (secret: Uint8Array) => {
     const identity: Identity = {

@@ -2,7 +2,12 @@
  * Keeps the account document the same here and at the home broker: a long poll brings what other machines write, and what is
  * written here goes there by compare-and-set, merged with what came first.
  */
-import { documentHash, openDocument, sealDocument } from "#protocol/account/document.ts";
+import {
+  type AccountDocument,
+  documentHash,
+  openDocument,
+  sealDocument,
+} from "#protocol/account/document.ts";
 import { documentKey } from "#protocol/account/keys.ts";
 import { MeshError } from "#protocol/errors.ts";
 import type { Database } from "#protocol/ports.ts";
@@ -22,7 +27,9 @@ export type AccountSync = {
    * again where another machine was faster. @throws MeshError conflict, and what `make` throws
    */
   replace<T>(
-    make: (version: number, before: string | null) => Promise<{ box: string; result: T }>,
+    make: (
+      next: Pick<AccountDocument, "version" | "before" | "entries">,
+    ) => Promise<{ box: string; result: T }>,
   ): Promise<T>;
   /** Why they may differ: shown, and cleared when it passes. */
   trouble(): MeshError | null;
@@ -135,11 +142,10 @@ export function createAccountSync({ ports, database, person, merged, fetchSeed }
     return result;
   };
 
-  const settle = async (isChanged = false) => {
+  const settle = async () => {
     const link = person.homeLink();
     if (!link) return;
     await inTurn(async () => {
-      if (isChanged) isWritten = false;
       await pull(link, 0);
       await push(link);
     });
@@ -153,9 +159,10 @@ export function createAccountSync({ ports, database, person, merged, fetchSeed }
         await pull(link, 0);
         const { version, hash } = known();
         try {
-          const { box, result } = await make(version + 1, hash);
+          const entries = person.document.entries();
+          const { box, result } = await make({ version: version + 1, before: hash, entries });
           know(version + 1, box);
-          isWritten = true;
+          isWritten = sameEntries(entries);
           return result;
         } catch (error) {
           if (!(error instanceof MeshError) || error.code !== "conflict" || turn === TURNS) throw error;
@@ -170,10 +177,13 @@ export function createAccountSync({ ports, database, person, merged, fetchSeed }
 
   const write = createWorker(async () => {
     if (!isRunning || person.isLoggedOut()) return;
-    await settle(true);
+    await settle();
     trouble = null;
   }, failed);
-  person.document.listen(write);
+  person.document.listen(() => {
+    isWritten = false;
+    write();
+  });
 
   const loop = async (own: number) => {
     let pause = SHORTEST_PAUSE_MS;
@@ -208,7 +218,7 @@ export function createAccountSync({ ports, database, person, merged, fetchSeed }
       isRunning = false;
       life++;
     },
-    settle: () => settle(),
+    settle,
     replace,
     trouble: () => noticed ?? trouble,
   };

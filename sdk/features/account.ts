@@ -1,12 +1,14 @@
 /** Logging in and out. */
 import { decodeCode, RECOVERY_CODE } from "#protocol/account/codes.ts";
 import { type LoginName, normalEmail } from "#protocol/account/keys.ts";
+import { fromBase64url } from "#protocol/bytes.ts";
 import { MeshError } from "#protocol/errors.ts";
 import { brokerOrigin } from "#protocol/frames.ts";
 import type { Handlers } from "#protocol/registry.ts";
 import { randomWords } from "#protocol/words.ts";
 import { currentSeed, newIdentity } from "../account/account.ts";
-import { readIdentity } from "../account/identity.ts";
+import { tellFormer, withFormer } from "../account/former.ts";
+import { type Identity, readIdentity } from "../account/identity.ts";
 import {
   type Entered,
   keysOfPassphrase,
@@ -16,8 +18,10 @@ import {
   register,
   replaceVault,
 } from "../account/login.ts";
+import { type Heir, isAlone, migrateTo } from "../account/migration.ts";
 import type { Caller, Opened, Peer } from "../peer.ts";
-import type { Brokers } from "../which-broker.ts";
+import { type Brokers, brokerForNew } from "../which-broker.ts";
+import { PERSONAL } from "../which-workspace.ts";
 import type { Workspace } from "../workspace.ts";
 
 const WORDS = 6;
@@ -50,20 +54,31 @@ export function accountHandlers(peer: Peer, brokers: Brokers): Omit<Handlers<Cal
   const moveHome = async (origin: string) => {
     for (const opened of [...peer.opened()]) {
       const { workspace } = opened;
-      const members = [...(workspace.chain()?.members.values() ?? [])].filter(({ active }) => active);
-      const isAlone = members.length === 1 && members[0]?.id === workspace.me;
       const isHereOnly = workspace.broker === null || workspace.broker === brokers.embedded;
-      if (isAlone && isHereOnly && !hasOpenInvite(workspace, peer.now())) await peer.move(opened, origin);
+      const isMineOnly = isAlone(workspace) && !hasOpenInvite(workspace, peer.now());
+      if (isHereOnly && isMineOnly) await peer.move(opened, origin);
     }
   };
 
-  const enter = async ({ identity, link }: Entered, name: LoginName, recoveryCode: string | null) => {
+  /** The account that was on this machine becomes the one that is entered. */
+  const goOver = async ({ identity, root }: Heir, home: string | null): Promise<Identity> => {
+    const old = readIdentity(ports.keychain);
+    if (!old || old.rootKey === identity.rootKey) return identity;
+    const { user } = peer.account;
+    await migrateTo(peer, { identity, root }, home);
+    return withFormer(identity, old, user);
+  };
+
+  const enter = async (entered: Entered, name: LoginName, recoveryCode: string | null) => {
+    const identity = await goOver(entered, name.origin);
     const before = person.isLoggedOut() ? null : peer.account;
     peer.sync.stop();
-    person.adopt(identity, link);
+    person.adopt(identity, entered.link);
     if (peer.account !== before) await peer.reopen();
     await peer.sync.settle();
     await peer.follow();
+    tellFormer(ports, person, identity);
+    peer.remember();
     const { account } = peer;
     if (!person.document.get("name")) person.document.set("name", "", { name: account.name });
     if (!person.document.get("device", account.device.id)) {
@@ -131,6 +146,24 @@ export function accountHandlers(peer: Peer, brokers: Brokers): Omit<Handlers<Cal
       const keys = await keysOfPassphrase(ports, name, next);
       await replaceVault(ports, link, { root, name, keys, kind: "passphrase" });
       return {};
+    },
+    async migrate({ root }) {
+      if (person.home())
+        throw new MeshError(
+          "refused",
+          "This account is registered: its root is in its vault.",
+          "Log out first (claudemesh logout); a machine that isn't registered can take another root.",
+        );
+      const secret = fromBase64url(root);
+      if (secret.length !== 32)
+        throw new MeshError("bad_data", "That is no Ed25519 key.", "Give its 32 bytes.");
+      const identity = await newIdentity(ports, secret);
+      person.adopt(await goOver({ identity, root: secret }, brokers.given ?? brokers.embedded));
+      await peer.reopen();
+      if (!peer.opened().some(({ slug }) => slug === PERSONAL))
+        await peer.create(PERSONAL, brokerForNew(brokers, person));
+      peer.remember();
+      return { userId: peer.account.user, workspaces: peer.opened().map(({ slug }) => slug) };
     },
     async rotate({ passphrase }) {
       const root = await openedRoot(ports, peer.account, passphrase);
