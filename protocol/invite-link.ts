@@ -25,8 +25,9 @@ export function decodeInviteLink(text: string): InviteLink {
       `This is not a whole invite link: ${why}.`,
       "Copy the link again, to its last character.",
     );
-  if (!URL.canParse(text)) throw malformed("it is not a URL");
-  const url = new URL(text);
+  const bare = withoutWrapping(text);
+  if (!URL.canParse(bare)) throw malformed("it is not a URL");
+  const url = new URL(bare);
   const code = url.pathname.match(/^\/i\/([^/]+)$/)?.[1];
   if (!/^https?:$/.test(url.protocol) || !code || !INVITE_CODE_PATTERN.test(code))
     throw malformed("it has no invite code");
@@ -43,4 +44,9 @@ export function decodeInviteLink(text: string): InviteLink {
     secret: fragment.subarray(0, 16),
     head: fragment.subarray(16),
   };
+}
+
+/** As it was pasted: with blanks, quotes, brackets around it, or the full stop of the sentence that it ended. */
+function withoutWrapping(text: string): string {
+  return text.replace(/^[\s<("'`]+/, "").replace(/[\s>)"'`.,;]+$/, "");
 }

@@ -30,6 +30,8 @@ export type Happening =
   | { type: "acked"; id: string }
   | { type: "chain"; before: ChainState | null; state: ChainState }
   | { type: "key" }
+  /** The join is done, or can't be: what was kept for it is of no more use. */
+  | { type: "joined" }
   /** Sessions of this device came, went or changed. */
   | { type: "sessions" }
   | { type: "told"; told: Told; from: Teller }

@@ -9,7 +9,7 @@ import { type Account, loadAccount, openAccountDatabase } from "./account/accoun
 import type { Happening } from "./context.ts";
 import type { Feature } from "./feature.ts";
 import { foundWorkspace } from "./membership/found.ts";
-import { type InviteSecret, inviteFromText, inviteToText } from "./membership/invite.ts";
+import { forgetInvite, type InviteSecret, keepInvite, keptInvite } from "./membership/invite.ts";
 import type { PeerPorts } from "./ports.ts";
 import { choose, requireShared } from "./which-workspace.ts";
 import { openWorkspace, type Workspace } from "./workspace.ts";
@@ -78,8 +78,8 @@ export async function createPeer(
   const workspaces: Opened[] = [];
   const broken: Broken[] = [];
   const listeners = new Set<(where: Opened, happening: Happening) => void>();
-  /** Workspaces whose invite is still kept. */
-  const joining = new Set<string>();
+  /** Workspaces whose invite is still kept, with its code. */
+  const joining = new Map<string, string>();
   let sessions: readonly SessionFace[] = [];
   let started = false;
 
@@ -87,9 +87,9 @@ export async function createPeer(
     const membering = {
       id: String(row.id),
       broker: row.broker === null ? null : String(row.broker),
-      invite: inviteFromText(row.invite === null ? null : String(row.invite)),
+      invite: keptInvite(ports.keychain, row.invite === null ? null : String(row.invite)),
     };
-    if (membering.invite) joining.add(membering.id);
+    if (row.invite !== null) joining.set(membering.id, String(row.invite));
     // The workspace tells of itself once it is open, and by then `opened` is made.
     const workspace = await openWorkspace(
       ports,
@@ -117,21 +117,28 @@ export async function createPeer(
 
   const hear = (where: Opened, happening: Happening) => {
     const { id } = where.workspace;
-    if (joining.has(id) && !where.workspace.isJoining()) {
-      joining.delete(id);
-      database.sql("UPDATE workspaces SET invite = NULL WHERE id = ?").run(id);
-    }
+    if (!where.workspace.isJoining()) forgetJoining(id);
     for (const react of reacts) react(where, happening);
     for (const listener of listeners) listener(where, happening);
   };
 
+  /** The secret goes first: where a crash leaves the code without it, the join counts as over. */
+  const forgetJoining = (id: string) => {
+    const code = joining.get(id);
+    if (code === undefined) return;
+    forgetInvite(ports.keychain, code);
+    joining.delete(id);
+    database.sql("UPDATE workspaces SET invite = NULL WHERE id = ?").run(id);
+  };
+
   const insert = (id: string, slug: string, broker: string | null, invite: InviteSecret | null) => {
+    if (invite) keepInvite(ports.keychain, invite);
     database
       .sql(
         `INSERT INTO workspaces (id, slug, broker, invite, unnamed, position)
          VALUES (?, ?, ?, ?, ?, (SELECT coalesce(max(position), 0) + 1 FROM workspaces))`,
       )
-      .run(id, slug, broker, invite && inviteToText(invite), invite ? 1 : 0);
+      .run(id, slug, broker, invite?.code ?? null, invite ? 1 : 0);
     const row = database.sql("SELECT * FROM workspaces WHERE id = ?").get(id);
     if (!row) throw new Error("the row was just inserted");
     return row;
@@ -227,7 +234,12 @@ export async function createPeer(
     async add(id, broker, invite) {
       const hurt = broken.find((one) => one.id === id);
       if (hurt) throw hurt.why;
-      const known = workspaces.find(({ workspace }) => workspace.id === id);
+      let known = workspaces.find(({ workspace }) => workspace.id === id);
+      if (known && !known.workspace.isJoining() && !known.workspace.wasMember()) {
+        // An earlier join that failed while nobody looked.
+        await peer.remove(known);
+        known = undefined;
+      }
       if (known)
         throw new MeshError(
           "conflict",
@@ -241,6 +253,7 @@ export async function createPeer(
     async remove(opened) {
       workspaces.splice(workspaces.indexOf(opened), 1);
       await opened.workspace.stop();
+      forgetJoining(opened.workspace.id);
       database.sql("DELETE FROM workspaces WHERE id = ?").run(opened.workspace.id);
       ports.removeDatabase(opened.workspace.id);
     },

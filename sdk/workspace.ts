@@ -55,8 +55,8 @@ export async function openWorkspace(
       if (error) {
         context.trouble = error;
         link?.stop();
-      } else context.invite = null;
-      context.changed.notify();
+      }
+      endJoining(context);
     },
   });
   const outgoing = createOutgoing(context, {
@@ -144,7 +144,10 @@ export async function openWorkspace(
         membership.linkDown();
         if (why && isLasting(why.code)) context.trouble = why;
         // A join that can't be: trying again changes nothing.
-        if (why && context.invite && isLasting(why.code)) link?.stop();
+        if (why && context.invite && isLasting(why.code)) {
+          link?.stop();
+          endJoining(context);
+        }
       }
       context.tell({ type: "link", state });
       if (state === "online") membership.react();
@@ -185,6 +188,8 @@ export async function openWorkspace(
     /** Why there is no link at the moment, as far as it is known. */
     linkTrouble: () => link?.trouble() ?? null,
     isJoining: () => context.invite !== null,
+    /** Whether it ever was one, as far as the chain is here. */
+    wasMember: () => context.chain.known.state?.members.has(me) === true,
     isMember: () => {
       const { state } = context.chain.known;
       return state !== null && activeMember(state, me) !== undefined;
@@ -244,6 +249,12 @@ export async function openWorkspace(
       if (link?.state() === "online") link.send({ type: "unsubscribe", labels: [label] });
     },
   };
+}
+
+function endJoining(context: Context): void {
+  if (!context.invite) return;
+  context.invite = null;
+  context.tell({ type: "joined" });
 }
 
 /** Who made the genesis brings it to a broker that doesn't have it. */

@@ -11,12 +11,16 @@ const create: Verb = {
   options: {
     role: { type: "string", value: "R", values: ROLES, about: "what whoever joins by it becomes" },
     uses: { type: "string", value: "N", about: "how many may join by it; 1 without it" },
+    unattended: {
+      type: "boolean",
+      about: "the link carries the workspace's key: nobody need be online when it is used",
+    },
     qr: { type: "boolean", about: "show the link as a QR code as well" },
     expires: { type: "string", value: "T", about: "how long it is good, such as 24h; 7d without it" },
   },
   summary: "a link that lets somebody in (once, for 7 days)",
   examples: ["claudemesh invite create", "claudemesh invite create --uses 5 --expires 24h --role guest"],
-  async run({ options, json, workspace, daemon, print }) {
+  async run({ options, json, workspace, daemon, print, note }) {
     const expires = string(options.expires);
     const client = await daemon();
     const made = await client.invite.create({
@@ -24,7 +28,12 @@ const create: Verb = {
       role: oneOf(options.role, "--role", ROLES),
       uses: whole(options.uses, "--uses"),
       expiresInMs: expires === undefined ? undefined : duration(expires, "--expires"),
+      unattended: options.unattended === true ? true : undefined,
     });
+    if (made.unattended)
+      note(
+        "warning: this link carries the workspace's key. Whoever has it, even after it was used, and gets at the broker's log\nreads everything that was said up to now. Send it over a channel that you trust, and that forgets it.",
+      );
     const qr =
       options.qr === true && !json ? `${(await import("uqr")).renderUnicodeCompact(made.url)}\n\n` : "";
     const times = made.uses === 1 ? "once" : `${made.uses} times`;
@@ -43,18 +52,23 @@ const list: Verb = {
   async run({ workspace, daemon, print }) {
     const client = await daemon();
     const { invites } = await client.invite.list({ workspace });
-    const rows = invites.map(({ code, role, uses, used, expiresAt, by, state, workspace: slug }) => [
-      code,
-      state,
-      role,
-      `${used} of ${uses} used`,
-      `until ${expiresAt}`,
-      `by ${safe(by)}`,
-      slug,
+    const rows = invites.map((invite) => [
+      invite.code,
+      invite.state,
+      invite.role,
+      `${invite.used} of ${invite.uses} used${namesOf(invite.usedBy)}`,
+      `until ${invite.expiresAt}`,
+      `by ${safe(invite.by)}`,
+      invite.workspace,
+      invite.unattended ? "unattended" : "",
     ]);
     print({ invites }, rows.length > 0 ? table(rows) : "No invites yet. Make one: claudemesh invite create");
   },
 };
+
+function namesOf(users: readonly { name: string }[]): string {
+  return users.length > 0 ? ` (${users.map(({ name }) => safe(name)).join(", ")})` : "";
+}
 
 const revoke: Verb = {
   name: "invite revoke",

@@ -34,6 +34,7 @@ import {
   currentEpoch,
   type Device,
   holdsKey,
+  type Invite,
   mayInvite,
 } from "./state.ts";
 
@@ -104,6 +105,7 @@ async function admitGenesis(at: Case, entry: Entry<"genesis">): Promise<ChainSta
     seed: entry.seed,
     joined: at.sequence,
     invitedBy: null,
+    invite: null,
     active: true,
   };
   return {
@@ -132,9 +134,22 @@ async function admitInvite(at: Case, state: ChainState, entry: Entry<"invite">):
   if (entry.role === "admin" && author.role !== "owner") throw notAllowed("only the owner makes admins");
   if (state.invites.has(entry.code))
     throw new MeshError("conflict", "This invite code is taken.", "Create another invite.");
-  const { code, role, expiresAt, uses } = entry;
-  const invite = { code, role, expiresAt, uses, used: 0, void: false, key: key32(entry.key), by: author.id };
+  const { code, role, expiresAt, uses, mail = false } = entry;
+  const wrapped = wrappedKey(state, entry);
+  if ((wrapped || mail) && uses !== 1)
+    throw invalid("an invite by e-mail, or with a key in it, is for one use");
+  const made = { code, role, expiresAt, uses, wrapped, mail, key: key32(entry.key), by: author.id };
+  const invite = { ...made, used: 0, void: false };
   return { ...state, invites: new Map(state.invites).set(code, invite) };
+}
+
+function wrappedKey(state: ChainState, { wrapped, role, mail }: Entry<"invite">): Invite["wrapped"] {
+  if (wrapped === undefined) return null;
+  const epoch = currentEpoch(state);
+  if (!epoch || state.stale) throw invalid("there is no fresh epoch whose key an invite could carry");
+  if (role === "guest") throw invalid("a guest holds no workspace key");
+  if (mail) throw invalid("who is approved by hand is given the key by hand");
+  return { epoch: epoch.number, box: fromBase64url(wrapped) };
 }
 
 async function admitRevoke(at: Case, state: ChainState, entry: Entry<"revoke">): Promise<ChainState> {
@@ -170,6 +185,7 @@ async function admitJoin(at: Case, state: ChainState, entry: Entry<"join">): Pro
     seed: entry.seed,
     joined: at.sequence,
     invitedBy: invite.by,
+    invite: invite.code,
     active: true,
   };
   return {

@@ -9,8 +9,12 @@ export const listedInvite = z.object({
   role,
   uses: z.int(),
   used: z.int(),
+  /** Who came in by it, by their own clocks. */
+  usedBy: z.array(z.object({ member: id, name: z.string(), at: isoTime.nullable() })),
   expiresAt: isoTime,
   by: z.string(),
+  /** Whoever has the link gets the workspace's key from it. */
+  unattended: z.boolean(),
   state: z.enum(["open", "used up", "expired", "revoked"]),
 });
 
@@ -28,8 +32,17 @@ export const inviteMethods = methods({
         .min(1)
         .max(365 * 86_400_000)
         .optional(),
+      /** The link carries the workspace's key, so that nobody need be online when it is used. */
+      unattended: z.literal(true).optional(),
     }),
-    result: z.object({ url: z.string(), code: inviteCode, role, expiresAt: isoTime, uses: z.int() }),
+    result: z.object({
+      url: z.string(),
+      code: inviteCode,
+      role,
+      expiresAt: isoTime,
+      uses: z.int(),
+      unattended: z.literal(true).optional(),
+    }),
   },
   /** Those that were made, oldest first, and how often they were used. */
   list: {
@@ -37,12 +50,13 @@ export const inviteMethods = methods({
     params: z.strictObject({ workspace }),
     result: z.object({ invites: z.array(listedInvite) }),
   },
-  /** Joins by a link; waits until the broker has taken it in. */
+  /** Lets nobody in by it any more. */
   revoke: {
     scope: "admin",
     params: z.strictObject({ workspace, code: inviteCode }),
     result: z.object({ code: inviteCode, workspace: z.string() }),
   },
+  /** Joins by a link; waits until the broker has taken it in. */
   accept: {
     scope: "admin",
     params: z.strictObject({

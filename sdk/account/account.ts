@@ -39,7 +39,7 @@ const MIGRATIONS: readonly Migration[] = [
         slug TEXT NOT NULL UNIQUE,
         -- Null for a workspace that lives on this machine only.
         broker TEXT,
-        -- The invite link's secret part until the join is in the chain; a restart goes on with it.
+        -- Code of the invite until the join is in the chain. Its secret is in the keychain; a restart goes on with it.
         invite TEXT,
         used INTEGER NOT NULL DEFAULT 0,
         -- 1 until the workspace's own name is known: the slug is provisional.

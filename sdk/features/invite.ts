@@ -1,14 +1,18 @@
 /** Invites: made, listed, revoked; and joining by one. */
 import { fromBase64url, toBase64url } from "#protocol/bytes.ts";
+import { decodeEntry } from "#protocol/chain/entries.ts";
+import { type ChainState, inviteState } from "#protocol/chain/state.ts";
 import { inviteSeed } from "#protocol/derive.ts";
 import { fromErrorShape, MeshError } from "#protocol/errors.ts";
 import type { ListedInvite } from "#protocol/features/invite.ts";
 import { brokerOrigin } from "#protocol/frames.ts";
-import { ID_PATTERN, newInviteCode } from "#protocol/ids.ts";
+import { ID_PATTERN, newInviteCode, recordIdTime } from "#protocol/ids.ts";
 import { decodeInviteLink, encodeInviteLink } from "#protocol/invite-link.ts";
 import type { FetchJson } from "#protocol/ports.ts";
+import { decodeRecord } from "#protocol/record.ts";
 import type { Handlers } from "#protocol/registry.ts";
-import { memberNames } from "../messages/names.ts";
+import type { Role } from "#protocol/schema.ts";
+import { memberNames, waitingForKey } from "../messages/names.ts";
 import type { Caller, Opened, Peer } from "../peer.ts";
 import type { Workspace } from "../workspace.ts";
 
@@ -21,8 +25,9 @@ const KEY_WAIT_MS = 3000;
 export function inviteHandlers(peer: Peer): Handlers<Caller>["invite"] {
   const { random, curves, fetchJson } = peer.ports;
   return {
-    async create({ workspace: selector, role = "member", uses = 1, expiresInMs = 7 * DAY_MS }) {
+    async create({ workspace: selector, role = "member", uses = 1, expiresInMs = 7 * DAY_MS, unattended }) {
       const { workspace: one } = peer.writable(selector);
+      if (unattended) requireOneMember(role, uses);
       if (!one.broker)
         throw new MeshError(
           "offline",
@@ -33,15 +38,23 @@ export function inviteHandlers(peer: Peer): Handlers<Caller>["invite"] {
       const code = newInviteCode(random);
       const expiresAt = Math.floor(peer.now() + expiresInMs);
       const key = toBase64url(await curves.signingPublicKey(inviteSeed(secret)));
-      const state = await one.propose(
+      if (unattended) await freshEpoch(one);
+      const state = await one.propose(async (chain) => {
         // Asked again after a lost answer, it may be there already.
-        async (chain) =>
-          chain.invites.has(code) ? null : { type: "invite", code, key, role, expiresAt, uses },
-        CHAIN_WAIT_MS,
-      );
+        if (chain.invites.has(code)) return null;
+        const entry = { type: "invite", code, key, role, expiresAt, uses } as const;
+        return unattended ? { ...entry, wrapped: wrappedKey(one, chain, { code, secret }) } : entry;
+      }, CHAIN_WAIT_MS);
       const head = fromBase64url(state.head.hash).subarray(0, 16);
       const url = encodeInviteLink({ broker: brokerOrigin(one.broker), code, secret, head });
-      return { url, code, role, expiresAt: new Date(expiresAt).toISOString(), uses };
+      return {
+        url,
+        code,
+        role,
+        expiresAt: new Date(expiresAt).toISOString(),
+        uses,
+        ...(unattended ? { unattended } : {}),
+      };
     },
 
     list: ({ workspace: selector }) => ({
@@ -123,18 +136,56 @@ async function hasKey(one: Workspace): Promise<boolean> {
   }
 }
 
+/** @throws MeshError usage */
+function requireOneMember(role: Role, uses: number): void {
+  if (uses === 1 && role !== "guest") return;
+  throw new MeshError(
+    "usage",
+    "An unattended invite carries the workspace's key: it is for one use, and not for a guest.",
+    "Leave --unattended out, or make one for each colleague.",
+  );
+}
+
+/** Somebody left, and nobody has said anything since: the key that is there now is of the past. */
+async function freshEpoch(one: Workspace): Promise<void> {
+  await one.propose(async (chain) => (chain.stale ? one.keyring.newEpoch(chain) : null), CHAIN_WAIT_MS);
+}
+
+/** @throws MeshError waiting_for_key */
+function wrappedKey(one: Workspace, chain: ChainState, invite: { code: string; secret: Uint8Array }): string {
+  const wrapped = one.keyring.wrapFor(chain, invite);
+  if (!wrapped) throw waitingForKey();
+  return toBase64url(wrapped);
+}
+
 function invitesOf({ slug, workspace: one }: Opened, now: number): ListedInvite[] {
   const names = memberNames(one);
-  return [...(one.chain()?.invites.values() ?? [])].map(
-    ({ code, role, uses, used, expiresAt, by, void: isVoid }) => ({
+  const chain = one.chain();
+  const joined = joinTimes(one);
+  return [...(chain?.invites.values() ?? [])].map((invite) => {
+    const { code, role, uses, used, expiresAt, by } = invite;
+    const users = [...(chain?.members.values() ?? [])].filter((member) => member.invite === code);
+    return {
       code,
       workspace: slug,
       role,
       uses,
       used,
+      usedBy: users.map(({ id }) => ({ member: id, name: names.get(id) ?? id, at: joined.get(id) ?? null })),
       expiresAt: new Date(expiresAt).toISOString(),
       by: names.get(by) ?? by,
-      state: isVoid ? "revoked" : used >= uses ? "used up" : expiresAt <= now ? "expired" : "open",
-    }),
+      unattended: invite.wrapped !== null,
+      state: inviteState(invite, now),
+    };
+  });
+}
+
+/** When who came in last, by the clock of who did. */
+function joinTimes({ replica }: Workspace): Map<string, string> {
+  const joins = replica.chain().map(({ bytes }) => decodeRecord(bytes));
+  return new Map(
+    joins
+      .filter(({ body }) => decodeEntry(body).type === "join")
+      .map(({ header }) => [header.from, new Date(recordIdTime(header.id)).toISOString()]),
   );
 }

@@ -6,6 +6,7 @@ import {
   cellKey,
   epochCommitment,
   epochWrapKey,
+  inviteWrapKey,
   labelContentKey,
   labelId,
   labelsKey,
@@ -31,6 +32,10 @@ export type Keyring = {
   cellKey(label: string, name: string): string | null;
   /** The entry that begins a new epoch, sealed to every full member; its key is remembered when it comes back. */
   newEpoch(chain: ChainState): Promise<EpochEntry>;
+  /** The current key for whoever has an invite's secret; null without it. */
+  wrapFor(chain: ChainState, invite: { code: string; secret: Uint8Array }): Uint8Array | null;
+  /** Opens the key that an unattended invite carries. True when it is the current one, and held now. */
+  unwrapFrom(chain: ChainState, invite: { code: string; secret: Uint8Array }): boolean;
   /** The entry that seals the current epoch to `members`; null without its key. */
   sealTo(chain: ChainState, members: readonly Member[]): Promise<EpochEntry | null>;
 };
@@ -119,6 +124,20 @@ export function createKeyring(
     cellKey(label, name) {
       const first = keys.get(0);
       return first ? cellKey(labelsKey(first), label, name) : null;
+    },
+    wrapFor(chain, { code, secret }) {
+      const epoch = currentEpoch(chain);
+      const key = epoch && keys.get(epoch.number);
+      return key ? wrapKey(inviteWrapKey(secret, workspace, code, epoch.number), key, random) : null;
+    },
+    unwrapFrom(chain, { code, secret }) {
+      const wrapped = chain.invites.get(code)?.wrapped;
+      const epoch = currentEpoch(chain);
+      if (!wrapped || wrapped.epoch !== epoch?.number) return false;
+      const wrapping = inviteWrapKey(secret, workspace, code, epoch.number);
+      const key = keys.get(epoch.number) ?? accept(epoch, unwrapKey(wrapping, wrapped.box));
+      if (key) keys.set(epoch.number, key);
+      return key !== null;
     },
     async newEpoch(chain) {
       const current = currentEpoch(chain);

@@ -140,8 +140,18 @@ export function createMembership(
       }
       return draftJoin(ports, account, workspace, sealing, invite);
     }, REACTION_LIMIT_MS);
-    owner.joined(null);
     owner.renew();
+  };
+
+  /** With the key in the link: sealed to myself first, as the link's secret is forgotten then. Else somebody seals it to me. */
+  const finishJoin = async (invite: InviteSecret) => {
+    const isMissing = (chain: ChainState) => awaitingKey(chain).find(({ id }) => id === account.user);
+    await propose(async (chain) => {
+      const me = isMissing(chain);
+      if (!me || !keyring.unwrapFrom(chain, invite)) return null;
+      return chain.stale ? keyring.newEpoch(chain) : keyring.sealTo(chain, [me]);
+    }, REACTION_LIMIT_MS);
+    owner.joined(null);
   };
 
   /** What the broker's log lacks goes first, in its order: of a workspace founded here, or of a log that lost it. */
@@ -178,7 +188,8 @@ export function createMembership(
     if (!context.isPlaced()) return sendMissing(ack.standing);
     const invite = context.invite;
     if (ack.standing === "joining" && invite) return join(invite);
-    if (invite && state && activeMember(state, account.user)) owner.joined(null);
+    const isIn = state && activeMember(state, account.user);
+    if (ack.standing === "member" && invite && isIn) await finishJoin(invite);
     if (ack.standing === "member" && state) await handOverKeys(state);
   };
 

@@ -23,7 +23,16 @@ const RULES: Rules = {
 };
 
 /** What reaches out of the process: behind a port, in a file under adapters/ or in a part's main.ts. */
-const WORLD = ["node:*", "ws", "better-sqlite3", "pino", "pino-roll", "@hono/node-server", "prom-client", "nodemailer"];
+const WORLD = [
+  "node:*",
+  "ws",
+  "better-sqlite3",
+  "pino",
+  "pino-roll",
+  "@hono/node-server",
+  "prom-client",
+  "nodemailer",
+];
 
 test("every source imports only what the table allows", () => {
   const problems = sourceFiles()
