@@ -20,7 +20,7 @@ export function createBroker(ports: BrokerPorts, config: BrokerConfig): Broker {
   const log = watchWork(createLog(counting));
   const gateway = createGateway(counting, config, log);
   const retention = createRetention(counting, config, log);
-  const http = createHttp(counting, config, gateway.connections);
+  const http = createHttp(counting, config, gateway.connections, log);
   return {
     gateway,
     http,

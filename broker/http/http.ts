@@ -1,8 +1,10 @@
-/** The broker's plain HTTP: is it well, what does an invite code stand for, and its metrics. */
+/** The broker's plain HTTP: is it well, what does an invite code stand for, what does its link show in a browser, and its metrics. */
 import { Hono } from "hono";
 import { equalBytes, utf8 } from "#protocol/bytes.ts";
 import { INVITE_CODE_PATTERN } from "#protocol/ids.ts";
+import type { Log } from "../log/log.ts";
 import type { BrokerConfig, CountingPorts } from "../ports.ts";
+import { serveInvitePage } from "./invite-page.ts";
 
 /** `isLocal`: the request came straight from this machine. */
 export type BrokerHttp = Hono<{ Bindings: { isLocal?: boolean } }>;
@@ -11,6 +13,7 @@ export function createHttp(
   ports: CountingPorts,
   { metrics: readers }: Pick<BrokerConfig, "metrics">,
   connections: () => number,
+  log: Log,
 ): BrokerHttp {
   const app: BrokerHttp = new Hono();
   const startedAt = ports.clock.now();
@@ -18,6 +21,8 @@ export function createHttp(
   app.get("/health", (c) =>
     c.json({ ok: true, connections: connections(), uptimeMs: Math.floor(ports.clock.now() - startedAt) }),
   );
+
+  serveInvitePage(app, ports, log);
 
   app.get("/v1/invites/:code", async (c) => {
     const code = c.req.param("code");
