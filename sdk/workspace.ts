@@ -10,6 +10,7 @@ import type { Account } from "./account/account.ts";
 import { type Context, createContext, type Happening, type Membering } from "./context.ts";
 import type { Feature } from "./feature.ts";
 import { createLink, type Link, type LinkOwner } from "./link/link.ts";
+import { chainSteps } from "./membership/chain.ts";
 import { createMembership } from "./membership/membership.ts";
 import { createOutgoing } from "./outgoing/outgoing.ts";
 import type { PeerPorts } from "./ports.ts";
@@ -44,6 +45,7 @@ export async function openWorkspace(
       { from: me, dev: account.device.id },
       context.open,
       context.cells.provisional,
+      chainSteps(ports, replica, workspace),
     );
   }
 
