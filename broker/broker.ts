@@ -3,6 +3,7 @@ import type { Clock } from "#protocol/ports.ts";
 import { createGateway, type Gateway } from "./gateway/gateway.ts";
 import { watchWork } from "./gateway/work.ts";
 import { type BrokerHttp, createHttp } from "./http/http.ts";
+import { createInvites } from "./invites/invites.ts";
 import { createLog } from "./log/log.ts";
 import { type Metrics, noMetrics } from "./metrics.ts";
 import type { BrokerConfig, BrokerPorts } from "./ports.ts";
@@ -18,9 +19,10 @@ export function createBroker(ports: BrokerPorts, config: BrokerConfig): Broker {
   const metrics = ports.metrics ?? noMetrics;
   const counting = { ...ports, metrics, store: counted(ports.store, ports.clock, metrics) };
   const log = watchWork(createLog(counting));
-  const gateway = createGateway(counting, config, log);
+  const invites = createInvites(counting, config, log);
+  const gateway = createGateway(counting, config, log, invites);
   const retention = createRetention(counting, config, log);
-  const http = createHttp(counting, config, gateway.connections, log);
+  const http = createHttp(counting, config, gateway.connections, log, invites);
   return {
     gateway,
     http,

@@ -7,7 +7,7 @@ const MIB = 1024 * 1024;
 export const BROKER_LIMITS = {
   /** A text frame, in characters. The longest of ours, a hello with 1,000 labels, has 26,000. */
   controlFrame: 64 * 1024,
-  /** A request has to be here in so many ms, head and all: nothing that we are asked has a body. */
+  /** A request has to be here in so many ms, head and body. */
   requestMs: 10_000,
   /** Connections at once, whosever. At 16 KiB each that is 320 MiB. */
   connections: 20_000,
@@ -42,6 +42,13 @@ export const BROKER_LIMITS = {
   buffer: 8 * MIB,
   /** Without credit for what waits for it, or any sign of life, for so long, a connection is given up. */
   stallMs: 90_000,
+
+  /** E-mails in a day, of one workspace and to one address: enough for a team, too few for a nuisance. */
+  mailsPerDay: 20,
+  /** Requests to join in an hour, of one network address. */
+  joinRequestsPerHour: 30,
+  /** One of them, in bytes. The longest of ours has 500. */
+  joinRequestBytes: 2048,
 
   /** Hellos judged in a second: half a core. 5,000 devices are back 5 s after a restart. */
   hellosPerSecond: 1000,

@@ -14,6 +14,7 @@ import { type Options, readOptions } from "./adapters/options.ts";
 import { createPrometheus } from "./adapters/prometheus.ts";
 import { withReadingThread } from "./adapters/reading-thread.ts";
 import { listen } from "./adapters/server.ts";
+import { smtpMail } from "./adapters/smtp.ts";
 import { openSqliteStore } from "./adapters/sqlite-store.ts";
 import { createBroker } from "./broker.ts";
 import { createBus } from "./bus.ts";
@@ -83,9 +84,10 @@ async function run(options: Options): Promise<void> {
   const world = { clock: systemClock, timers: systemTimers, random: systemRandom, curves: nodeCurves };
   // Nobody asks a daemon's own broker, and watching the event loop wakes an idle machine up.
   const counting = options.parentPipe ? {} : { metrics: createPrometheus() };
+  const mailing = options.smtpFile === undefined ? {} : { mail: smtpMail(options.smtpFile) };
   const make = (port: number) =>
     createBroker(
-      { ...world, store, bus: createBus(), log, fatal, ...counting },
+      { ...world, store, bus: createBus(), log, fatal, ...counting, ...mailing },
       {
         ...DEFAULT_TIMES,
         origins: originsOf(options, port),

@@ -46,8 +46,14 @@ export type Socket = {
 /** Opens a WebSocket. @throws MeshError offline */
 export type Dial = (url: string) => Promise<Socket>;
 
-/** GET of a small JSON document. `date`: the server's time, to the second. @throws MeshError offline */
-export type FetchJson = (url: string) => Promise<{ status: number; body: unknown; date?: number }>;
+/**
+ * GET of a small JSON document; with `body`, POST of one. `date`: the server's time, to the second.
+ * @throws MeshError offline
+ */
+export type FetchJson = (
+  url: string,
+  body?: unknown,
+) => Promise<{ status: number; body: unknown; date?: number }>;
 
 /** Tells that the machine's way to others has changed: what was dialled before may lead nowhere. */
 export type Network = {

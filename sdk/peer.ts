@@ -8,6 +8,7 @@ import type { Database, SqlRow } from "#protocol/ports.ts";
 import { type Account, loadAccount, openAccountDatabase } from "./account/account.ts";
 import type { Happening } from "./context.ts";
 import type { Feature } from "./feature.ts";
+import { type AskingToJoin, createAskingToJoin } from "./membership/asking.ts";
 import { foundWorkspace } from "./membership/found.ts";
 import { forgetInvite, type InviteSecret, keepInvite, keptInvite } from "./membership/invite.ts";
 import type { PeerPorts } from "./ports.ts";
@@ -49,6 +50,8 @@ export type Peer = {
   /** Opens a workspace that this account is to join. */
   add(workspace: string, broker: string, invite: InviteSecret): Promise<Opened>;
   remove(opened: Opened): Promise<void>;
+  /** Invites that came by e-mail, until somebody let us in. */
+  asking: AskingToJoin;
   /** Counts a workspace among the broken from now on: its database has failed. */
   setAside(id: string, why: MeshError): Promise<void>;
   use(opened: Opened): void;
@@ -184,8 +187,10 @@ export async function createPeer(
     throw new MeshError("unknown_workspace", `There is no workspace "${selector}" here.`, hint);
   };
 
+  const asking = createAskingToJoin(ports, account, database, (...invited) => peer.add(...invited));
   const peer: Peer = {
     account,
+    asking,
     ports,
     host: options.host,
     now: ports.clock.now,
@@ -246,7 +251,7 @@ export async function createPeer(
           `You are in this workspace already: ${known.slug}.`,
           `claudemesh workspace use ${known.slug}`,
         );
-      const opened = await open(insert(id, freeSlug(`w-${id.slice(0, 6).toLowerCase()}`), broker, invite));
+      const opened = await open(insert(id, freeSlug(provisionalSlug(id)), broker, invite));
       begin(opened);
       return opened;
     },
@@ -295,8 +300,10 @@ export async function createPeer(
     start() {
       started = true;
       for (const opened of workspaces) begin(opened);
+      asking.start();
     },
     async stop() {
+      asking.stop();
       await Promise.all(workspaces.map(({ workspace }) => workspace.stop()));
       database.close();
     },
@@ -313,4 +320,9 @@ function unusable(slug: string, error: unknown): MeshError {
     `The workspace ${slug} can't be used: ${message}`,
     "See what `claudemesh doctor` says of it.",
   );
+}
+
+/** Until the workspace's own name is known. */
+export function provisionalSlug(id: string): string {
+  return `w-${id.slice(0, 6).toLowerCase()}`;
 }

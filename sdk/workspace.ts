@@ -10,6 +10,7 @@ import type { Account } from "./account/account.ts";
 import { type Context, createContext, type Happening, type Membering } from "./context.ts";
 import type { Feature } from "./feature.ts";
 import { createLink, type Link, type LinkOwner } from "./link/link.ts";
+import { createApprovals } from "./membership/approvals.ts";
 import { chainSteps } from "./membership/chain.ts";
 import { createMembership } from "./membership/membership.ts";
 import { createOutgoing } from "./outgoing/outgoing.ts";
@@ -61,6 +62,7 @@ export async function openWorkspace(
       endJoining(context);
     },
   });
+  const approvals = createApprovals(context, () => link);
   const outgoing = createOutgoing(context, {
     transmit: (records) => link?.sendRecords(records),
     wake: () => link?.wake(),
@@ -95,6 +97,7 @@ export async function openWorkspace(
     chainChanged() {
       presence.retry();
       membership.react();
+      approvals.chainChanged();
       outgoing.pump();
     },
     moved: () => outgoing.cursorMoved(),
@@ -130,6 +133,7 @@ export async function openWorkspace(
       else if (frame.type === "faces") presence.heard(frame);
       else if (frame.type === "signal") signals.heard(frame);
       else if (frame.type === "gone") signals.gone(frame.number);
+      else if (frame.type === "requested") approvals.heard(frame);
       else if (!membership.acked(frame.id)) outgoing.acked(frame.id, frame.seq);
     },
     outdone: outgoing.outdone,
@@ -152,7 +156,9 @@ export async function openWorkspace(
         }
       }
       context.tell({ type: "link", state });
-      if (state === "online") membership.react();
+      if (state !== "online") return;
+      membership.react();
+      if (context.greeting?.standing === "member") approvals.linkUp();
     },
   };
   const link: Link | null = membering.broker
@@ -167,6 +173,7 @@ export async function openWorkspace(
     keyring,
     presence,
     signals,
+    approvals,
     changed: context.changed,
     history: createHistory(replica, () => link, {
       async verify(record, seq) {

@@ -107,8 +107,9 @@ export async function createMesh(limits: Partial<BrokerLimits> = {}) {
         broker.gateway.accept(far);
         return near;
       },
-      async fetchJson(url) {
-        const response = await broker.http.fetch(new Request(url));
+      async fetchJson(url, posted) {
+        const post = posted === undefined ? {} : { method: "POST", body: JSON.stringify(posted) };
+        const response = await broker.http.fetch(new Request(url, post));
         return { status: response.status, body: await response.json() };
       },
       keychain: {

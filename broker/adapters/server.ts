@@ -51,7 +51,7 @@ export async function listen(
     "request",
     getRequestListener((request, { incoming }) => {
       const isLocal = isLoopback(incoming.socket.remoteAddress ?? "");
-      return broker.http.fetch(request, { isLocal });
+      return broker.http.fetch(request, { isLocal, address: addressOf(incoming, proxies) });
     }),
   );
 

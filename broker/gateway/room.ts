@@ -74,6 +74,10 @@ export function createRoom(log: WorkspaceLog, connectionsPerDevice: number): Roo
     for (const occupant of occupants) if (occupant.hearsOthers) occupant.sendText(text);
   };
 
+  const tellMember = (member: string, text: string) => {
+    for (const occupant of byMember.get(member) ?? []) if (occupant.hearsOthers) occupant.sendText(text);
+  };
+
   return {
     log,
     enter(occupant) {
@@ -110,6 +114,7 @@ export function createRoom(log: WorkspaceLog, connectionsPerDevice: number): Roo
     },
     hear(news) {
       if (news.type === "faces") return tell(news.frame);
+      if (news.type === "requested") return tellMember(news.member, encodeFrame(news.frame));
       deliver(news.records);
       if (news.records.some(({ header }) => header.to === "chain")) expelTheDeparted();
     },

@@ -1,19 +1,22 @@
-/** The broker's plain HTTP: is it well, what does an invite code stand for, what does its link show in a browser, and its metrics. */
+/** The broker's plain HTTP: is it well, invites, what a link shows in a browser, and its metrics. */
 import { Hono } from "hono";
 import { equalBytes, utf8 } from "#protocol/bytes.ts";
-import { INVITE_CODE_PATTERN } from "#protocol/ids.ts";
+import { MeshError } from "#protocol/errors.ts";
+import type { Invites } from "../invites/invites.ts";
 import type { Log } from "../log/log.ts";
 import type { BrokerConfig, CountingPorts } from "../ports.ts";
 import { serveInvitePage } from "./invite-page.ts";
+import { errorBody, serveInvites, statusOf } from "./invites.ts";
 
-/** `isLocal`: the request came straight from this machine. */
-export type BrokerHttp = Hono<{ Bindings: { isLocal?: boolean } }>;
+/** `isLocal`: the request came straight from this machine. `address`: where from, as limits tell addresses apart. */
+export type BrokerHttp = Hono<{ Bindings: { isLocal?: boolean; address?: string } }>;
 
 export function createHttp(
   ports: CountingPorts,
   { metrics: readers }: Pick<BrokerConfig, "metrics">,
   connections: () => number,
   log: Log,
+  invites: Invites,
 ): BrokerHttp {
   const app: BrokerHttp = new Hono();
   const startedAt = ports.clock.now();
@@ -23,19 +26,7 @@ export function createHttp(
   );
 
   serveInvitePage(app, ports, log);
-
-  app.get("/v1/invites/:code", async (c) => {
-    const code = c.req.param("code");
-    const workspace = INVITE_CODE_PATTERN.test(code) ? await ports.store.inviteWorkspace(code) : null;
-    c.header("cache-control", "no-store");
-    if (workspace) return c.json({ workspace });
-    return c.json(
-      {
-        error: { code: "invite_not_found", message: "There is no such invite.", hint: "Ask for a new link." },
-      },
-      404,
-    );
-  });
+  serveInvites(app, ports, invites);
 
   app.get("/metrics", async (c) => {
     const isLocal = readers?.local === true && c.env?.isLocal === true;
@@ -47,6 +38,8 @@ export function createHttp(
 
   app.notFound((c) => c.json({ error: { code: "not_found", message: "Nothing is here.", hint: "" } }, 404));
   app.onError((error, c) => {
+    if (error instanceof MeshError)
+      return c.json(errorBody(error), statusOf(error), { "cache-control": "no-store" });
     ports.log.error({ error: String(error) }, "a request failed");
     return c.json({ error: { code: "unexpected", message: "Something went wrong.", hint: "" } }, 500);
   });

@@ -4,6 +4,7 @@ import { nodeCurves } from "#adapters/curves.ts";
 import { createPrometheus } from "../adapters/prometheus.ts";
 import { openSqliteStore } from "../adapters/sqlite-store.ts";
 import { createBus } from "../bus.ts";
+import { createInvites } from "../invites/invites.ts";
 import { createLog } from "../log/log.ts";
 import type { BrokerConfig } from "../ports.ts";
 import { createHttp } from "./http.ts";
@@ -16,10 +17,17 @@ async function status(
   { isLocal, authorization }: { isLocal: boolean; authorization?: string },
 ) {
   const store = openSqliteStore(":memory:");
-  const log = { debug() {}, info() {}, warn() {}, error() {} };
+  const silent = { debug() {}, info() {}, warn() {}, error() {} };
   const world = { clock: systemClock, timers: systemTimers, random: systemRandom, curves: nodeCurves };
-  const ports = { ...world, store, bus: createBus(), log, fatal() {}, metrics: createPrometheus() };
-  const http = createHttp(ports, readers ? { metrics: readers } : {}, () => 0, createLog(ports));
+  const ports = { ...world, store, bus: createBus(), log: silent, fatal() {}, metrics: createPrometheus() };
+  const log = createLog(ports);
+  const http = createHttp(
+    ports,
+    readers ? { metrics: readers } : {},
+    () => 0,
+    log,
+    createInvites(ports, {}, log),
+  );
   const headers = authorization ? { authorization } : {};
   const response = await http.fetch(new Request("http://broker/metrics", { headers }), { isLocal });
   await store.close();

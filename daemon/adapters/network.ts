@@ -35,9 +35,14 @@ export const dial: Dial = (url) =>
     );
   });
 
-export const fetchJson: FetchJson = async (url) => {
+export const fetchJson: FetchJson = async (url, posted) => {
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(FETCH_LIMIT_MS), redirect: "error" });
+    const post =
+      posted === undefined
+        ? {}
+        : { method: "POST", body: JSON.stringify(posted), headers: { "content-type": "application/json" } };
+    const limit = { signal: AbortSignal.timeout(FETCH_LIMIT_MS), redirect: "error" } as const;
+    const response = await fetch(url, { ...limit, ...post });
     const date = Date.parse(response.headers.get("date") ?? "");
     const body = await response.json().catch(() => null);
     return { status: response.status, body, ...(Number.isNaN(date) ? {} : { date }) };

@@ -45,6 +45,7 @@ function feedEvents(where: Opened, happening: Happening, at: string): FeedEvent[
       const { told, from } = happening;
       return [{ type: "typing", at, workspace: slug, name: names().get(from.member) ?? "", to: told.to }];
     }
+    case "asked":
     case "chain":
       return freshNotices(where, happening).map((notice) => ({ type: "notice", at, notice }));
     default:

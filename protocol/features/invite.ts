@@ -1,7 +1,7 @@
-/** Invites by link: the doors into a workspace. */
+/** Invites, by link and by e-mail: the doors into a workspace. */
 import { z } from "zod";
 import { isoTime, methods, workspace } from "../method.ts";
-import { id, inviteCode, role } from "../schema.ts";
+import { email, id, inviteCode, role } from "../schema.ts";
 
 export const listedInvite = z.object({
   code: inviteCode,
@@ -15,7 +15,12 @@ export const listedInvite = z.object({
   by: z.string(),
   /** Whoever has the link gets the workspace's key from it. */
   unattended: z.boolean(),
-  state: z.enum(["open", "used up", "expired", "revoked"]),
+  /** Where it was sent, on the device that it was made on; null else. */
+  email: z.string().nullable(),
+  /** Who asks to join by it, on that device: let in whoever says these words. */
+  requests: z.array(z.object({ member: id, words: z.string(), at: isoTime })),
+  /** By e-mail: pending until somebody is let in, then accepted. */
+  state: z.enum(["open", "used up", "expired", "revoked", "pending", "accepted"]),
 });
 
 export const inviteMethods = methods({
@@ -34,6 +39,8 @@ export const inviteMethods = methods({
         .optional(),
       /** The link carries the workspace's key, so that nobody need be online when it is used. */
       unattended: z.literal(true).optional(),
+      /** The broker sends the link there, without its secret: who has it may ask to be let in. */
+      email: email.optional(),
     }),
     result: z.object({
       url: z.string(),
@@ -42,6 +49,7 @@ export const inviteMethods = methods({
       expiresAt: isoTime,
       uses: z.int(),
       unattended: z.literal(true).optional(),
+      email: z.string().optional(),
     }),
   },
   /** Those that were made, oldest first, and how often they were used. */
@@ -56,7 +64,16 @@ export const inviteMethods = methods({
     params: z.strictObject({ workspace, code: inviteCode }),
     result: z.object({ code: inviteCode, workspace: z.string() }),
   },
-  /** Joins by a link; waits until the broker has taken it in. */
+  /** Lets in whoever asked by an invite that went by e-mail, and has these six words. */
+  approve: {
+    scope: "admin",
+    params: z.strictObject({ workspace, code: inviteCode, words: z.string().min(1).max(200) }),
+    result: z.object({ code: inviteCode, workspace: z.string(), member: id, words: z.string() }),
+  },
+  /**
+   * Joins by a link; waits until the broker has taken it in. By one from an e-mail, asks to be let in: it goes on by
+   * itself when nobody has approved in time.
+   */
   accept: {
     scope: "admin",
     params: z.strictObject({
@@ -69,6 +86,9 @@ export const inviteMethods = methods({
       member: z.object({ id, name: z.string(), role }),
       /** True while no member who is online has handed over the key yet. */
       waiting: z.boolean(),
+      /** Nobody has let us in yet; `words` are for the inviter. */
+      state: z.literal("waiting for approval").optional(),
+      words: z.string().optional(),
     }),
   },
 });

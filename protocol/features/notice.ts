@@ -12,6 +12,8 @@ export const noticeKind = z.enum([
   "role changed",
   /** detail: device */
   "device added",
+  /** Somebody wants in by an invite that was mailed from this device. detail: words, code, email */
+  "asks to join",
 ]);
 
 const person = z.object({ id, name: z.string() });

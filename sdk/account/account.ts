@@ -54,6 +54,15 @@ const MIGRATIONS: readonly Migration[] = [
       ) STRICT;
     `,
   },
+  {
+    name: "0002-join-requests",
+    // Invites that came by e-mail, until somebody let us in. Nothing in it is secret: keys are derived.
+    sql: `
+      CREATE TABLE join_requests (
+        code TEXT PRIMARY KEY, broker TEXT NOT NULL, workspace TEXT NOT NULL, role TEXT NOT NULL
+      ) STRICT;
+    `,
+  },
 ];
 
 export function openAccountDatabase(ports: Pick<PeerPorts, "openDatabase">): Database {

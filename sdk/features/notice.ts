@@ -2,10 +2,11 @@
 import { type ChainEntry, decodeEntry } from "#protocol/chain/entries.ts";
 import { activeMember, type Invite } from "#protocol/chain/state.ts";
 import type { Notice, NoticeKind } from "#protocol/features/notice.ts";
-import { recordIdTime } from "#protocol/ids.ts";
+import { recordIdTime, shortId } from "#protocol/ids.ts";
 import type { SqlRow } from "#protocol/ports.ts";
 import type { Happening } from "../context.ts";
 import type { ChainStep, Feature } from "../feature.ts";
+import type { Asking } from "../membership/approvals.ts";
 import { memberNames } from "../messages/names.ts";
 import type { Opened } from "../peer.ts";
 import { PERSONAL } from "../which-workspace.ts";
@@ -92,14 +93,17 @@ export function newestNotices(
   { unread, limit }: { unread: boolean; limit: number },
 ): Notice[] {
   const which = "(?1 = 0 OR r.id IS NULL) ORDER BY n.height DESC LIMIT ?2";
+  const asking = among.flatMap((opened) => asked(opened, opened.workspace.approvals.waiting()));
   return among
     .flatMap((opened) => select(opened, which, unread ? 1 : 0, limit))
+    .concat(unread ? asking.filter(({ read }) => !read) : asking)
     .sort((a, b) => (a.at < b.at ? -1 : 1))
     .slice(-limit);
 }
 
 /** Those that came with what has just happened. */
 export function freshNotices(opened: Opened, happening: Happening): Notice[] {
+  if (happening.type === "asked") return asked(opened, happening.fresh);
   if (happening.type !== "chain" || !happening.before) return [];
   const { before, state } = happening;
   return select(
@@ -108,6 +112,25 @@ export function freshNotices(opened: Opened, happening: Happening): Notice[] {
     before.head.height,
     state.head.height,
   );
+}
+
+/** Of no entry of the chain: who asks is nobody there yet. */
+function asked({ slug, workspace }: Opened, waiting: readonly Asking[]): Notice[] {
+  return waiting.map(({ code, user, at, words }) => {
+    const email = workspace.approvals.emailOf(code) ?? "";
+    const id = `${code}-${user}`;
+    return {
+      id,
+      workspace: slug,
+      at: new Date(at).toISOString(),
+      kind: "asks to join",
+      member: { id: user, name: shortId(user).toLowerCase() },
+      by: null,
+      detail: { words, code, email },
+      text: `somebody asks to join by the invite for ${email}: claudemesh invite approve ${code}`,
+      read: workspace.replica.db.sql("SELECT 1 FROM reads WHERE id = ?").get(id) !== undefined,
+    };
+  });
 }
 
 export function markNoticesAsRead(among: readonly Opened[], notices: readonly Notice[]): void {
