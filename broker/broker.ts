@@ -1,5 +1,6 @@
 /** A broker from its parts. Everything of the world comes in through `ports`, so a whole mesh can run in one process. */
 import type { Clock } from "#protocol/ports.ts";
+import { createAccounts } from "./accounts/accounts.ts";
 import { createGateway, type Gateway } from "./gateway/gateway.ts";
 import { watchWork } from "./gateway/work.ts";
 import { type BrokerHttp, createHttp } from "./http/http.ts";
@@ -21,14 +22,16 @@ export function createBroker(ports: BrokerPorts, config: BrokerConfig): Broker {
   const log = watchWork(createLog(counting));
   const invites = createInvites(counting, config, log);
   const gateway = createGateway(counting, config, log, invites);
-  const retention = createRetention(counting, config, log);
-  const http = createHttp(counting, config, gateway.connections, log, invites);
+  const accounts = createAccounts(counting);
+  const retention = createRetention(counting, config, log, accounts);
+  const http = createHttp(counting, config, gateway.connections, { log, accounts, invites });
   return {
     gateway,
     http,
     retention,
     async stop() {
       retention.stop();
+      await accounts.stop();
       await gateway.stop(STOP_LIMIT_MS);
       await ports.store.close();
     },

@@ -10,8 +10,8 @@ export type Committed = { seq: number; at: number; header: Header; bytes: Uint8A
 export type News =
   | { type: "committed"; records: readonly Committed[] }
   | { type: "faces"; frame: Faces }
-  /** For that member's devices alone. */
-  | { type: "requested"; member: string; frame: Requested };
+  /** For these members' devices alone. */
+  | { type: "requested"; members: readonly string[]; frame: Requested };
 
 export type Bus = {
   publish(workspace: string, news: News): void;

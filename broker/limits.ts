@@ -7,7 +7,7 @@ const MIB = 1024 * 1024;
 export const BROKER_LIMITS = {
   /** A text frame, in characters. The longest of ours, a hello with 1,000 labels, has 26,000. */
   controlFrame: 64 * 1024,
-  /** A request has to be here in so many ms, head and body. */
+  /** A request has to be here in so many ms, head and body. The longest body, 1 MiB, takes 840 kbit/s. */
   requestMs: 10_000,
   /** Connections at once, whosever. At 16 KiB each that is 320 MiB. */
   connections: 20_000,
@@ -47,8 +47,8 @@ export const BROKER_LIMITS = {
   mailsPerDay: 20,
   /** Requests to join in an hour, of one network address. */
   joinRequestsPerHour: 30,
-  /** One of them, in bytes. The longest of ours has 500. */
-  joinRequestBytes: 2048,
+  /** The body of one. The longest of ours has 1,300. */
+  joinRequestBody: 4096,
 
   /** Hellos judged in a second: half a core. 5,000 devices are back 5 s after a restart. */
   hellosPerSecond: 1000,
@@ -56,6 +56,14 @@ export const BROKER_LIMITS = {
   hellosAtOnce: 32,
   /** Waiting to be judged. Those beyond come back later. */
   waitingHellos: 256,
+  /** Calls about accounts from one address. A device makes one in some minutes, and a few at a login. */
+  accountCallsPerSecond: 30,
+  accountCallBurst: 100,
+  /** Bodies of those calls: what carries an account's boxes, what carries a pairing's, and the others. */
+  accountBoxesBody: MIB,
+  pairingBody: 80 * 1024,
+  accountBody: 16 * 1024,
+
   /** The longest that anybody is sent away for. */
   longestBackOffMs: 30_000,
 } as const;

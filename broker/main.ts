@@ -15,7 +15,7 @@ import { createPrometheus } from "./adapters/prometheus.ts";
 import { withReadingThread } from "./adapters/reading-thread.ts";
 import { listen } from "./adapters/server.ts";
 import { smtpMail } from "./adapters/smtp.ts";
-import { openSqliteStore } from "./adapters/sqlite-store.ts";
+import { openSqliteStores } from "./adapters/sqlite-stores.ts";
 import { createBroker } from "./broker.ts";
 import { createBus } from "./bus.ts";
 import { DEFAULT_TIMES } from "./ports.ts";
@@ -80,19 +80,21 @@ async function run(options: Options): Promise<void> {
     process.exit(1);
   };
   const database = join(options.data, DATABASE);
-  const store = withReadingThread(openSqliteStore(database), database);
+  const stores = openSqliteStores(database);
+  const store = withReadingThread(stores.store, database);
   const world = { clock: systemClock, timers: systemTimers, random: systemRandom, curves: nodeCurves };
   // Nobody asks a daemon's own broker, and watching the event loop wakes an idle machine up.
   const counting = options.parentPipe ? {} : { metrics: createPrometheus() };
   const mailing = options.smtpFile === undefined ? {} : { mail: smtpMail(options.smtpFile) };
   const make = (port: number) =>
     createBroker(
-      { ...world, store, bus: createBus(), log, fatal, ...counting, ...mailing },
+      { ...world, ...stores, store, bus: createBus(), log, fatal, ...counting, ...mailing },
       {
         ...DEFAULT_TIMES,
         origins: originsOf(options, port),
         metrics: readersOf(options),
         retention: options.retention,
+        registeredOnly: options.registeredOnly,
       },
     );
   const listening = await listen(options.host, options.port, make, {

@@ -17,6 +17,12 @@ export const COUNTERS = {
     help: "Requests to join by an invite that was mailed, by what became of them.",
     by: "outcome",
   },
+  logins: { help: "Tries to log in, by what was right or the code of the refusal.", by: "outcome" },
+  registrations: { help: "Accounts registered, and those that were there already.", by: "outcome" },
+  refreshes: {
+    help: "Refresh tokens shown: renewed, reused (its device was logged out), or over.",
+    by: "outcome",
+  },
   limited: { help: "Connections and requests that went beyond a limit.", by: "limit" },
 } as const satisfies Record<string, { help: string; by?: string }>;
 

@@ -1,5 +1,6 @@
 /** What a broker is given. `createBroker` touches nothing else of the world. */
 import type { Clock, Curves, Log, Random, Timers } from "#protocol/ports.ts";
+import type { AccountStore } from "./accounts/store.ts";
 import type { Bus } from "./bus.ts";
 import type { BrokerLimits } from "./limits.ts";
 import type { Metrics } from "./metrics.ts";
@@ -11,6 +12,7 @@ export type BrokerPorts = {
   random: Random;
   curves: Curves;
   store: Store;
+  accounts: AccountStore;
   bus: Bus;
   log: Log;
   /** Without, the broker sends no e-mail. */
@@ -39,6 +41,8 @@ export type BrokerConfig = {
   retention: RetentionPolicy;
   /** Who may read /metrics: this machine, where that says something, or whoever has the token. Without: nobody. */
   metrics?: { local: boolean; token: string | null };
+  /** Whoever founds or joins a workspace here has to have an account here. Members go on. */
+  registeredOnly?: boolean;
   /** Where they differ from BROKER_LIMITS. */
   limits?: Partial<BrokerLimits>;
 };

@@ -1,6 +1,7 @@
-/** Looks after the log's size: takes old records away, a bite at a time, so that commits needn't wait for it. */
+/** Takes old records away, a bite at a time, so that commits needn't wait for it, and what accounts don't need any more. */
 import { MeshError } from "#protocol/errors.ts";
 import { LIMITS } from "#protocol/limits.ts";
+import type { Accounts } from "./accounts/accounts.ts";
 import type { Log } from "./log/log.ts";
 import type { BrokerConfig, BrokerPorts } from "./ports.ts";
 
@@ -14,11 +15,17 @@ export type RetentionJob = {
   stop(): void;
 };
 
-export function createRetention(ports: BrokerPorts, { retention }: BrokerConfig, log: Log): RetentionJob {
+export function createRetention(
+  ports: BrokerPorts,
+  { retention }: BrokerConfig,
+  log: Log,
+  accounts: Pick<Accounts, "clean">,
+): RetentionJob {
   let stopped = false;
   let cancel = () => {};
 
   const run = async () => {
+    await accounts.clean();
     const now = Math.floor(ports.clock.now());
     const appendsBefore = now - retention.keepMs;
     const due = {

@@ -3,26 +3,30 @@
  * six words that stand for exactly this request, and is given the secret sealed. Whoever swaps a key has other words.
  */
 import { z } from "zod";
+import { certifiedDevice } from "./account/api.ts";
 import { fromBase64url, utf8 } from "./bytes.ts";
-import { certificateInput, device } from "./chain/entries.ts";
+import { verifyCertificate } from "./certificate.ts";
 import { idOf } from "./derive.ts";
+import { MeshError } from "./errors.ts";
 import { sha256, signatureInput } from "./hash.ts";
 import type { Curves } from "./ports.ts";
 import { bytes, id } from "./schema.ts";
 import { wordsOf } from "./words.ts";
 
+const key32 = bytes.length(43);
+
 /** `signature`: by the device, which the root certifies, over all that the words stand for. */
 export const joinRequest = z.strictObject({
   user: id,
-  root: bytes.max(43),
+  root: key32,
   /** The user's sealing key in this workspace. */
-  sealing: bytes.max(43),
-  device: z.strictObject({ key: device.shape.key.max(43), certificate: device.shape.certificate.max(86) }),
-  signature: bytes.max(86),
+  sealing: key32,
+  device: certifiedDevice,
+  signature: bytes.length(86),
 });
 
 /** The invite's secret and head, sealed from the sealing key of whoever approved to that of who asked. */
-export const joinAnswer = z.strictObject({ sealing: bytes.max(43), box: bytes.max(96) });
+export const joinAnswer = z.strictObject({ sealing: key32, box: bytes.length(96) });
 
 export type JoinRequest = z.infer<typeof joinRequest>;
 export type JoinAnswer = z.infer<typeof joinAnswer>;
@@ -53,16 +57,20 @@ export function requestWords(workspace: string, code: string, claim: Claim): str
 
 /** Whether user, root, device and signature hang together. */
 export async function isGenuine(
-  curves: Curves,
+  curves: Pick<Curves, "verify">,
   workspace: string,
   code: string,
   request: JoinRequest,
 ): Promise<boolean> {
+  const { user, device } = request;
   const root = fromBase64url(request.root);
-  const key = fromBase64url(request.device.key);
-  const isWhole = [root, key, fromBase64url(request.sealing)].every(({ length }) => length === 32);
-  if (!isWhole || idOf(root) !== request.user) return false;
-  const certificate = fromBase64url(request.device.certificate);
-  if (!(await curves.verify(root, certificateInput(request.user, key), certificate))) return false;
-  return curves.verify(key, joinRequestInput(workspace, code, request), fromBase64url(request.signature));
+  if (idOf(root) !== user) return false;
+  try {
+    await verifyCertificate(curves, user, root, device);
+  } catch (error) {
+    if (error instanceof MeshError) return false;
+    throw error;
+  }
+  const input = joinRequestInput(workspace, code, request);
+  return curves.verify(fromBase64url(device.key), input, fromBase64url(request.signature));
 }

@@ -36,7 +36,7 @@ export function strictJson<T>(schema: z.ZodType<T>, code: ErrorCode, what: strin
 }
 
 /** Whether brackets outside of strings nest deeper than that: one look at each byte, nothing is built. */
-function nestsDeeperThan(limit: number, json: Uint8Array): boolean {
+export function nestsDeeperThan(limit: number, json: Uint8Array): boolean {
   let depth = 0;
   let isString = false;
   for (let i = 0; i < json.length; i++) {

@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { systemClock, systemRandom, systemTimers } from "#adapters/clock.ts";
 import { nodeCurves } from "#adapters/curves.ts";
+import type { AccountStore } from "#broker/accounts/store.ts";
 import { listen } from "#broker/adapters/server.ts";
-import { openSqliteStore } from "#broker/adapters/sqlite-store.ts";
+import { openSqliteStores } from "#broker/adapters/sqlite-stores.ts";
 import { createBroker } from "#broker/broker.ts";
 import { createBus } from "#broker/bus.ts";
 import type { BrokerLimits } from "#broker/limits.ts";
@@ -16,7 +17,7 @@ import type { Store } from "#broker/store/store.ts";
 /** Fixtures are from another year. */
 const FOREVER = { ...DEFAULT_RETENTION, keepMs: Number.MAX_SAFE_INTEGER };
 
-export type ListeningBroker = { url: string; port: number; store: Store };
+export type ListeningBroker = { url: string; port: number; store: Store; accounts: AccountStore };
 
 /** It ends with the test. */
 export async function listeningBroker(
@@ -24,13 +25,13 @@ export async function listeningBroker(
   times: Partial<BrokerConfig> = {},
 ): Promise<ListeningBroker> {
   const folder = mkdtempSync(join(tmpdir(), "broker-"));
-  const store = openSqliteStore(join(folder, "broker.db"));
+  const stores = openSqliteStores(join(folder, "broker.db"));
   const silent = { debug() {}, info() {}, warn() {}, error() {} };
   const fatal = (error: unknown) => {
     throw error;
   };
   const world = { clock: systemClock, timers: systemTimers, random: systemRandom, curves: nodeCurves };
-  const ports = { ...world, store, bus: createBus(), log: silent, fatal };
+  const ports = { ...world, ...stores, bus: createBus(), log: silent, fatal };
   const make = (port: number) => {
     const origins = new Set([`http://127.0.0.1:${port}`]);
     return createBroker(ports, { ...DEFAULT_TIMES, origins, limits, retention: FOREVER, ...times });
@@ -40,5 +41,5 @@ export async function listeningBroker(
     await listening.close();
     rmSync(folder, { recursive: true, force: true });
   });
-  return { url: `http://127.0.0.1:${listening.port}`, port: listening.port, store };
+  return { url: `http://127.0.0.1:${listening.port}`, port: listening.port, ...stores };
 }

@@ -9,7 +9,8 @@ import { onTestFinished } from "vitest";
 import { systemClock, systemRandom, systemTimers } from "#adapters/clock.ts";
 import { nodeCurves } from "#adapters/curves.ts";
 import { openSqlite } from "#adapters/sqlite.ts";
-import { openSqliteStore } from "#broker/adapters/sqlite-store.ts";
+import { nodeStretch } from "#adapters/stretch.ts";
+import { openSqliteStores } from "#broker/adapters/sqlite-stores.ts";
 import { createBroker } from "#broker/broker.ts";
 import { createBus } from "#broker/bus.ts";
 import type { BrokerLimits } from "#broker/limits.ts";
@@ -63,13 +64,14 @@ export async function createMesh(limits: Partial<BrokerLimits> = {}) {
     timers: systemTimers,
     random: systemRandom,
     curves: nodeCurves,
+    stretch: nodeStretch,
     log: logInto(logged),
   };
   const fatal = (error: unknown) => logged.push(`fatal ${String(error)}`);
   const path = join(folder, "broker.db");
   const startBroker = () =>
     createBroker(
-      { ...world, store: openSqliteStore(path), bus: createBus(), fatal },
+      { ...world, ...openSqliteStores(path), bus: createBus(), fatal },
       {
         origins: new Set([ORIGIN]),
         heartbeatMs: 200,
@@ -108,7 +110,9 @@ export async function createMesh(limits: Partial<BrokerLimits> = {}) {
         return near;
       },
       async fetchJson(url, posted) {
-        const post = posted === undefined ? {} : { method: "POST", body: JSON.stringify(posted) };
+        const post = posted
+          ? { method: "POST", body: JSON.stringify(posted.body), headers: posted.headers }
+          : {};
         const response = await broker.http.fetch(new Request(url, post));
         return { status: response.status, body: await response.json() };
       },
@@ -121,7 +125,7 @@ export async function createMesh(limits: Partial<BrokerLimits> = {}) {
       removeDatabase() {},
     };
     const peer = await createPeer(ports, { name, host: "test" }, abilities);
-    const handlers = peerHandlersOf(peer, () => ORIGIN);
+    const handlers = peerHandlersOf(peer, { given: ORIGIN, embedded: null });
     const opened = () => {
       const [only] = peer.opened();
       if (!only) throw new Error(`${name} is in no workspace`);

@@ -1,15 +1,14 @@
 /** Where a connection comes from, as limits tell addresses apart. */
-import type { IncomingMessage } from "node:http";
+import type { IncomingHttpHeaders } from "node:http";
 import { isIP } from "node:net";
+
+type Asked = { socket: { remoteAddress?: string | undefined }; headers: IncomingHttpHeaders };
 
 /**
  * The other end's address; behind a proxy on this machine or in `proxies` the last one in X-Forwarded-For, which is the
  * proxy's own word: whatever stands before it anybody may have written.
  */
-export function addressOf(
-  request: Pick<IncomingMessage, "headers"> & { socket: { remoteAddress?: string | undefined } },
-  proxies: ReadonlySet<string>,
-): string {
+export function addressOf(request: Asked, proxies: ReadonlySet<string>): string {
   const direct = plain(request.socket.remoteAddress ?? "");
   if (!isProxy(direct, proxies)) return networkOf(direct);
   const forwarded = plain(

@@ -6,7 +6,7 @@ import { openSqlite, openSqliteToRead } from "#adapters/sqlite.ts";
 import { toBase64url } from "#protocol/bytes.ts";
 import { MeshError } from "#protocol/errors.ts";
 import type { Random } from "#protocol/ports.ts";
-import { MIGRATIONS } from "./sqlite-store.ts";
+import { MIGRATIONS } from "./sqlite-migrations.ts";
 
 /**
  * Writes one moment of the log at `path` to `file`, which appears whole or not at all. Whoever writes meanwhile isn't

@@ -19,6 +19,7 @@ export type Options = {
   smtpFile: string | undefined;
   backup: string | undefined;
   restored: boolean;
+  registeredOnly: boolean;
   json: boolean;
   parentPipe: boolean;
   retention: RetentionPolicy;
@@ -63,6 +64,11 @@ export function readOptions(argv: string[]): Options {
       type: "string",
       describe: 'a file with {"url":"smtp://user:password@host:587","from":"…"}: invites may go by e-mail',
     })
+    .option("registered-only", {
+      type: "boolean",
+      default: false,
+      describe: "only who has an account here may found or join a workspace; members go on",
+    })
     .option("backup", {
       type: "string",
       describe: "write a copy of the log to this file, whether or not a broker runs on it, and end",
@@ -88,6 +94,7 @@ export function readOptions(argv: string[]): Options {
     .parseSync();
   const { host, port, json, data, parentPipe, retainDays, retainMb, backup, restored } = values;
   const { publicUrl: publicUrls, trustedProxy: trustedProxies, metricsTokenFile, smtpFile } = values;
+  const { registeredOnly } = values;
   if (!Number.isInteger(port) || port < 0 || port > 65535) {
     throw new MeshError("usage", "--port is not a port.", "Give a number from 0 to 65535.");
   }
@@ -114,6 +121,7 @@ export function readOptions(argv: string[]): Options {
     smtpFile,
     backup,
     restored,
+    registeredOnly,
     parentPipe,
     retention,
   };

@@ -2,54 +2,10 @@
 import { openSqlite } from "#adapters/sqlite.ts";
 import { MeshError } from "#protocol/errors.ts";
 import { CHAIN } from "#protocol/ids.ts";
-import type { Database, Migration, SqlRow } from "#protocol/ports.ts";
+import type { Database, SqlRow } from "#protocol/ports.ts";
 import type { Cell, Commit, LogRecord, Store } from "../store/store.ts";
+import { MIGRATIONS } from "./sqlite-migrations.ts";
 import { removeOld, removeRecords } from "./sqlite-retention.ts";
-
-export const MIGRATIONS: readonly Migration[] = [
-  {
-    name: "0001-log",
-    sql: `
-      CREATE TABLE workspaces (
-        number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, log_id TEXT NOT NULL,
-        -- Kept here, since the newest record may be gone: a sequence is never given twice.
-        head INTEGER NOT NULL, floor INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0
-      ) STRICT;
-      CREATE TABLE records (
-        workspace INTEGER NOT NULL REFERENCES workspaces,
-        seq INTEGER NOT NULL,
-        at INTEGER NOT NULL,
-        sender TEXT NOT NULL,
-        id TEXT NOT NULL,
-        label TEXT NOT NULL,
-        bytes BLOB NOT NULL,
-        -- Of a put; null in an append.
-        key TEXT, owner TEXT, version INTEGER, hash TEXT, expires_at INTEGER, tombstone INTEGER
-      ) STRICT;
-      CREATE UNIQUE INDEX records_by_seq ON records (workspace, seq);
-      CREATE UNIQUE INDEX records_by_id ON records (workspace, sender, id);
-      CREATE INDEX records_by_label ON records (workspace, label, seq);
-      CREATE UNIQUE INDEX records_by_cell ON records (workspace, label, key, owner) WHERE key IS NOT NULL;
-      CREATE INDEX records_dead ON records (at) WHERE tombstone = 1 OR expires_at IS NOT NULL;
-      -- Identities of records that were replaced or removed.
-      CREATE TABLE past_ids (
-        workspace INTEGER NOT NULL, sender TEXT NOT NULL, id TEXT NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL,
-        PRIMARY KEY (workspace, sender, id)
-      ) STRICT, WITHOUT ROWID;
-      CREATE INDEX past_ids_by_age ON past_ids (at);
-      CREATE TABLE invites (code TEXT PRIMARY KEY, workspace INTEGER NOT NULL REFERENCES workspaces) STRICT;
-    `,
-  },
-  {
-    name: "0002-join-requests",
-    sql: `
-      CREATE TABLE join_requests (
-        code TEXT NOT NULL, user TEXT NOT NULL, at INTEGER NOT NULL, request TEXT NOT NULL, answer TEXT,
-        PRIMARY KEY (code, user)
-      ) STRICT;
-    `,
-  },
-];
 
 /** `path` may be ":memory:". With a `database` that only reads, so does the store. */
 export function openSqliteStore(path: string, database = openSqlite(path, MIGRATIONS)): Store {
@@ -260,7 +216,7 @@ function cellOf(row: SqlRow): Cell {
   };
 }
 
-function namedIfFull(error: unknown): unknown {
+export function namedIfFull(error: unknown): unknown {
   const isFull = error instanceof Error && "code" in error && error.code === "SQLITE_FULL";
   if (!isFull) return error;
   return new MeshError(

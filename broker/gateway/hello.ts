@@ -13,7 +13,7 @@ export type Admitted = { member: string; dev: string; standing: Standing };
 /** Where the pushes to a connection begin, and what that means for its replica. */
 export type Beginning = Pick<HelloAck, "resume"> & { cursor: number };
 
-/** @throws MeshError version_skew, wrong_author, bad_signature, not_a_member, invite_… */
+/** @throws MeshError version_skew, wrong_author, bad_signature, not_a_member, not_registered, invite_… */
 export async function judgeHello(
   ports: BrokerPorts,
   config: BrokerConfig,
@@ -47,7 +47,13 @@ export async function judgeHello(
   }
   const { member } = hello;
   const dev = idOf(key);
-  if (!log.chain) return { member, dev, standing: "founding" };
+  const needsAccount = async () => {
+    if (config.registeredOnly) await requireAccount(ports, hello.origin, member, dev);
+  };
+  if (!log.chain) {
+    await needsAccount();
+    return { member, dev, standing: "founding" };
+  }
   const device = log.chain.devices.get(dev);
   if (device?.member === member && device.spans.some((span) => span.until > log.head)) {
     return { member, dev, standing: "member" };
@@ -55,6 +61,7 @@ export async function judgeHello(
   if (!invite)
     throw new MeshError("not_a_member", "This device isn't in the workspace.", "Ask for an invite link.");
   await requireInvite(ports, log, invite, input);
+  await needsAccount();
   return { member, dev, standing: "joining" };
 }
 
@@ -73,6 +80,22 @@ export async function beginningOf(
   const found = last && (await store.idAt(log.id, last.seq));
   if (found && found !== last.id) return start;
   return cursor < log.floor ? { resume: "snapshot", cursor: 0 } : { resume: "cursor", cursor };
+}
+
+/** The device has to be in, too: whose id it names anybody could say. */
+async function requireAccount(
+  { accounts }: BrokerPorts,
+  origin: string,
+  member: string,
+  dev: string,
+): Promise<void> {
+  const device = await accounts.device(member, dev);
+  if (device && !device.revoked) return;
+  throw new MeshError(
+    "not_registered",
+    "This broker is for those who have an account here.",
+    `Run \`claudemesh login --broker ${origin} --register\`.`,
+  );
 }
 
 async function requireInvite(

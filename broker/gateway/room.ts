@@ -1,5 +1,5 @@
 /** The connections of one workspace, and who of them gets what. */
-import { encodeFrame, encodeRecordFrame, type Faces, type Signal } from "#protocol/frames.ts";
+import { encodeFrame, encodeRecordFrame, type Faces, type Requested, type Signal } from "#protocol/frames.ts";
 import type { Committed, News } from "../bus.ts";
 import type { WorkspaceLog } from "../log/log.ts";
 import type { Feeder } from "./feeder.ts";
@@ -74,8 +74,10 @@ export function createRoom(log: WorkspaceLog, connectionsPerDevice: number): Roo
     for (const occupant of occupants) if (occupant.hearsOthers) occupant.sendText(text);
   };
 
-  const tellMember = (member: string, text: string) => {
-    for (const occupant of byMember.get(member) ?? []) if (occupant.hearsOthers) occupant.sendText(text);
+  const tellMembers = (members: readonly string[], frame: Requested) => {
+    const text = encodeFrame(frame);
+    for (const member of members)
+      for (const occupant of byMember.get(member) ?? []) if (occupant.hearsOthers) occupant.sendText(text);
   };
 
   return {
@@ -114,7 +116,7 @@ export function createRoom(log: WorkspaceLog, connectionsPerDevice: number): Roo
     },
     hear(news) {
       if (news.type === "faces") return tell(news.frame);
-      if (news.type === "requested") return tellMember(news.member, encodeFrame(news.frame));
+      if (news.type === "requested") return tellMembers(news.members, news.frame);
       deliver(news.records);
       if (news.records.some(({ header }) => header.to === "chain")) expelTheDeparted();
     },

@@ -1,32 +1,34 @@
-/** The broker's plain HTTP: is it well, invites, what a link shows in a browser, and its metrics. */
+/** The broker's plain HTTP: is it well, invites, what a link shows in a browser, accounts, and its metrics. */
 import { Hono } from "hono";
 import { equalBytes, utf8 } from "#protocol/bytes.ts";
-import { MeshError } from "#protocol/errors.ts";
+import type { Accounts } from "../accounts/accounts.ts";
 import type { Invites } from "../invites/invites.ts";
 import type { Log } from "../log/log.ts";
 import type { BrokerConfig, CountingPorts } from "../ports.ts";
-import { serveInvitePage } from "./invite-page.ts";
-import { errorBody, serveInvites, statusOf } from "./invites.ts";
+import { addAccountRoutes } from "./accounts.ts";
+import { addInvitePage } from "./invite-page.ts";
+import { addInviteRoutes } from "./invites.ts";
+import { refuse } from "./refusal.ts";
 
 /** `isLocal`: the request came straight from this machine. `address`: where from, as limits tell addresses apart. */
 export type BrokerHttp = Hono<{ Bindings: { isLocal?: boolean; address?: string } }>;
 
 export function createHttp(
   ports: CountingPorts,
-  { metrics: readers }: Pick<BrokerConfig, "metrics">,
+  config: Pick<BrokerConfig, "metrics" | "origins" | "limits">,
   connections: () => number,
-  log: Log,
-  invites: Invites,
+  { log, accounts, invites }: { log: Log; accounts: Accounts; invites: Invites },
 ): BrokerHttp {
   const app: BrokerHttp = new Hono();
+  const readers = config.metrics;
   const startedAt = ports.clock.now();
+  addAccountRoutes(app, ports, config, accounts);
+  addInviteRoutes(app, ports, config, invites);
+  addInvitePage(app, ports, log);
 
   app.get("/health", (c) =>
     c.json({ ok: true, connections: connections(), uptimeMs: Math.floor(ports.clock.now() - startedAt) }),
   );
-
-  serveInvitePage(app, ports, log);
-  serveInvites(app, ports, invites);
 
   app.get("/metrics", async (c) => {
     const isLocal = readers?.local === true && c.env?.isLocal === true;
@@ -37,12 +39,7 @@ export function createHttp(
   });
 
   app.notFound((c) => c.json({ error: { code: "not_found", message: "Nothing is here.", hint: "" } }, 404));
-  app.onError((error, c) => {
-    if (error instanceof MeshError)
-      return c.json(errorBody(error), statusOf(error), { "cache-control": "no-store" });
-    ports.log.error({ error: String(error) }, "a request failed");
-    return c.json({ error: { code: "unexpected", message: "Something went wrong.", hint: "" } }, 500);
-  });
+  app.onError((error, c) => refuse(c, error, ports.log));
   return app;
 }
 

@@ -1,7 +1,7 @@
 // The page behind an invite link: what it shows, that it is inert, and that looking changes nothing.
 import { expect, test } from "vitest";
 import { openSqlite } from "#adapters/sqlite.ts";
-import { MIGRATIONS } from "#broker/adapters/sqlite-store.ts";
+import { MIGRATIONS } from "#broker/adapters/sqlite-migrations.ts";
 import { CALLER, createMesh, type Member } from "#test/mesh.ts";
 
 type Options = { uses?: number; role?: "guest"; expiresInMs?: number };

@@ -49,11 +49,7 @@ const GONE = {
 type Page = ReturnType<typeof html>;
 
 /** `GET /i/CODE`: 200 while it lets somebody in, 410 once it doesn't, 404 where there never was one. */
-export function serveInvitePage(
-  app: BrokerHttp,
-  ports: Pick<BrokerPorts, "store" | "clock">,
-  log: Log,
-): void {
+export function addInvitePage(app: BrokerHttp, ports: Pick<BrokerPorts, "store" | "clock">, log: Log): void {
   app.get("/i/:code", async (c) => {
     const code = c.req.param("code");
     const workspace = INVITE_CODE_PATTERN.test(code) ? await ports.store.inviteWorkspace(code) : null;

@@ -2,12 +2,10 @@ import { expect, test } from "vitest";
 import { systemClock, systemRandom, systemTimers } from "#adapters/clock.ts";
 import { nodeCurves } from "#adapters/curves.ts";
 import { createPrometheus } from "../adapters/prometheus.ts";
-import { openSqliteStore } from "../adapters/sqlite-store.ts";
+import { openSqliteStores } from "../adapters/sqlite-stores.ts";
+import { createBroker } from "../broker.ts";
 import { createBus } from "../bus.ts";
-import { createInvites } from "../invites/invites.ts";
-import { createLog } from "../log/log.ts";
-import type { BrokerConfig } from "../ports.ts";
-import { createHttp } from "./http.ts";
+import { type BrokerConfig, DEFAULT_RETENTION, DEFAULT_TIMES } from "../ports.ts";
 
 const TOKEN = "a token of some length";
 
@@ -16,21 +14,19 @@ async function status(
   readers: BrokerConfig["metrics"],
   { isLocal, authorization }: { isLocal: boolean; authorization?: string },
 ) {
-  const store = openSqliteStore(":memory:");
-  const silent = { debug() {}, info() {}, warn() {}, error() {} };
+  const stores = openSqliteStores(":memory:");
+  const log = { debug() {}, info() {}, warn() {}, error() {} };
   const world = { clock: systemClock, timers: systemTimers, random: systemRandom, curves: nodeCurves };
-  const ports = { ...world, store, bus: createBus(), log: silent, fatal() {}, metrics: createPrometheus() };
-  const log = createLog(ports);
-  const http = createHttp(
-    ports,
-    readers ? { metrics: readers } : {},
-    () => 0,
-    log,
-    createInvites(ports, {}, log),
-  );
+  const ports = { ...world, ...stores, bus: createBus(), log, fatal() {}, metrics: createPrometheus() };
+  const broker = createBroker(ports, {
+    ...DEFAULT_TIMES,
+    origins: new Set<string>(),
+    retention: DEFAULT_RETENTION,
+    ...(readers && { metrics: readers }),
+  });
   const headers = authorization ? { authorization } : {};
-  const response = await http.fetch(new Request("http://broker/metrics", { headers }), { isLocal });
-  await store.close();
+  const response = await broker.http.fetch(new Request("http://broker/metrics", { headers }), { isLocal });
+  await broker.stop();
   return response.status;
 }
 

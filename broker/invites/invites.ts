@@ -11,24 +11,28 @@ import {
 } from "#protocol/join-request.ts";
 import { LIMITS } from "#protocol/limits.ts";
 import type { Role } from "#protocol/schema.ts";
+import { slowDown } from "../accounts/throttle.ts";
+import { createAddressPace } from "../address-pace.ts";
 import { busy } from "../gateway/busy.ts";
 import { BROKER_LIMITS } from "../limits.ts";
 import type { Log, WorkspaceLog } from "../log/log.ts";
 import type { BrokerConfig, CountingPorts } from "../ports.ts";
 import { createMailing } from "./mailing.ts";
-import { createRate } from "./rate.ts";
 
-const HOUR_MS = 3_600_000;
+const HOUR_S = 3600;
 const DAY_MS = 86_400_000;
 
 export type Invites = {
-  /** `origin`: the broker's address as the member's device knows it. @throws MeshError not_allowed, invite_…, refused, busy */
+  /** `origin`: the broker's address as the member's device knows it. @throws MeshError not_allowed, invite_…, refused, slow_down, offline */
   mail(log: WorkspaceLog, member: string, origin: string, frame: Mail): Promise<void>;
   /** Those that wait for an answer. @throws MeshError not_allowed, invite_not_found */
   waiting(log: WorkspaceLog, member: string, code: string): Promise<Requested["requests"]>;
   /** @throws MeshError not_allowed, invite_…, not_found */
   answer(log: WorkspaceLog, member: string, frame: Answer): Promise<void>;
-  /** Takes a request in, and tells whoever made the invite. `address`: where it comes from. @throws MeshError invite_…, busy */
+  /**
+   * Takes a request in, and tells those who may invite. `address`: where it comes from.
+   * @throws MeshError invite_…, conflict, bad_signature, busy, slow_down
+   */
   ask(code: string, address: string, request: JoinRequest): Promise<{ workspace: string; role: Role }>;
   /** Null while nobody has let them in. @throws MeshError invite_…, not_found */
   answerFor(code: string, user: string): Promise<JoinAnswer | null>;
@@ -42,7 +46,10 @@ export function createInvites(
   const { store, clock, metrics } = ports;
   const limits = { ...BROKER_LIMITS, ...config.limits };
   const mailing = createMailing(ports, limits);
-  const perAddress = createRate(clock, limits.joinRequestsPerHour, HOUR_MS);
+  const pace = createAddressPace(clock, {
+    perSecond: limits.joinRequestsPerHour / HOUR_S,
+    burst: limits.joinRequestsPerHour,
+  });
 
   const kept = async (code: string) => {
     const youngest = clock.now() - LIMITS.joinRequestDays * DAY_MS;
@@ -66,7 +73,8 @@ export function createInvites(
   };
 
   const take = async (code: string, address: string, request: JoinRequest) => {
-    if (!perAddress.take(address)) throw busy("Too many requests to join come from one address.", HOUR_MS);
+    const waitMs = pace.take(address);
+    if (waitMs > 0) throw slowDown("Too many requests to join come from one address.", waitMs);
     const { chain, invite } = await find(code);
     const { workspace } = chain;
     requireMailed(invite);
@@ -78,11 +86,13 @@ export function createInvites(
       throw new MeshError("bad_signature", "The request isn't by who it says.", "Update claudemesh.");
     }
     const others = (await kept(code)).filter(({ user }) => user !== request.user);
-    if (others.length >= LIMITS.joinRequests) throw busy("Too many ask to join by this invite.", HOUR_MS);
+    if (others.length >= LIMITS.joinRequests)
+      throw busy("Too many ask to join by this invite.", HOUR_S * 1000);
     const at = Math.floor(clock.now());
     await store.putJoinRequest(code, { user: request.user, at, request: JSON.stringify(request) });
     const frame = { type: "requested", code, requests: await waiting(code) } as const;
-    ports.bus.publish(workspace, { type: "requested", member: invite.by, frame });
+    const members = [...chain.members.keys()].filter((id) => mayLetIn(chain, id));
+    ports.bus.publish(workspace, { type: "requested", members, frame });
     return { workspace, role: invite.role };
   };
 
@@ -128,13 +138,17 @@ export function createInvites(
 
 /** @throws MeshError not_allowed, invite_not_found */
 function inviteOf({ chain }: WorkspaceLog, member: string, code: string): Invite {
-  const role = chain && activeMember(chain, member)?.role;
-  if (!role || !mayInvite(role)) {
+  if (!chain || !mayLetIn(chain, member)) {
     throw new MeshError("not_allowed", "Only an owner or an admin invites.", "Ask the workspace's owner.");
   }
   const invite = chain.invites.get(code);
   if (!invite) throw refused("invite_not_found", "There is no such invite.");
   return invite;
+}
+
+function mayLetIn(chain: ChainState, member: string): boolean {
+  const role = activeMember(chain, member)?.role;
+  return role !== undefined && mayInvite(role);
 }
 
 function requireMailed({ mail }: Invite): void {

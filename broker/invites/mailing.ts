@@ -5,22 +5,23 @@ import { MeshError } from "#protocol/errors.ts";
 import { hmacSha256 } from "#protocol/hash.ts";
 import { shortId } from "#protocol/ids.ts";
 import { encodeInviteAddress } from "#protocol/invite-link.ts";
-import { busy } from "../gateway/busy.ts";
+import { slowDown } from "../accounts/throttle.ts";
+import { createAddressPace } from "../address-pace.ts";
 import type { BrokerLimits } from "../limits.ts";
 import type { CountingPorts } from "../ports.ts";
-import { createRate } from "./rate.ts";
 
-const DAY_MS = 86_400_000;
+const DAY_S = 86_400;
 const SUBJECT = "You are invited to a claudemesh workspace";
 
 export type Mailing = {
-  /** `origin`: the broker's address as the inviter knows it. @throws MeshError refused, busy, offline */
+  /** `origin`: the broker's address as the inviter knows it. @throws MeshError refused, slow_down, offline */
   send(workspace: string, origin: string, invite: Invite, to: string): Promise<void>;
 };
 
 export function createMailing(ports: CountingPorts, limits: BrokerLimits): Mailing {
-  const perWorkspace = createRate(ports.clock, limits.mailsPerDay, DAY_MS);
-  const perAddress = createRate(ports.clock, limits.mailsPerDay, DAY_MS);
+  const perDay = { perSecond: limits.mailsPerDay / DAY_S, burst: limits.mailsPerDay };
+  const ofWorkspaces = createAddressPace(ports.clock, perDay);
+  const toAddresses = createAddressPace(ports.clock, perDay);
   /** Under this, addresses are counted without being known. */
   const secret = ports.random(32);
 
@@ -45,8 +46,9 @@ export function createMailing(ports: CountingPorts, limits: BrokerLimits): Maili
           );
         }
         const address = toBase64url(hmacSha256(secret, utf8(to.toLowerCase())));
-        if (!perWorkspace.take(workspace) || !perAddress.take(address)) {
-          throw busy(`The broker sends ${limits.mailsPerDay} e-mails a day, and not more.`, DAY_MS / 24);
+        const waitMs = ofWorkspaces.take(workspace) || toAddresses.take(address);
+        if (waitMs > 0) {
+          throw slowDown(`The broker sends ${limits.mailsPerDay} e-mails a day, and not more.`, waitMs);
         }
         await ports.mail.send({ to, subject: SUBJECT, text: textOf(workspace, origin, invite) });
       }),

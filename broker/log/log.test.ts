@@ -5,7 +5,7 @@ import { MeshError } from "#protocol/errors.ts";
 import { decodeRecord, encodeHeader, encodeRecord } from "#protocol/record.ts";
 import { found } from "#test/chain-builder.ts";
 import { person } from "#test/person.ts";
-import { openSqliteStore } from "../adapters/sqlite-store.ts";
+import { openSqliteStores } from "../adapters/sqlite-stores.ts";
 import { createBus, type News } from "../bus.ts";
 import type { Commit, Store } from "../store/store.ts";
 import type { Author } from "./judge.ts";
@@ -19,7 +19,7 @@ async function founded() {
   const alice = await person("alice");
   const chain = await found(alice);
   await chain.epoch(alice);
-  const sqlite = openSqliteStore(":memory:");
+  const { store: sqlite, accounts } = openSqliteStores(":memory:");
   const commits: Commit[] = [];
   let failure: Error | null = null;
   const store: Store = {
@@ -34,7 +34,7 @@ async function founded() {
   const silent = { debug() {}, info() {}, warn() {}, error() {} };
   const world = { clock: { now: () => NOW }, timers: systemTimers, random: systemRandom, curves: nodeCurves };
   const bus = createBus();
-  const log = createLog({ ...world, store, bus, log: silent, fatal: (error) => fatal.push(error) });
+  const log = createLog({ ...world, store, accounts, bus, log: silent, fatal: (error) => fatal.push(error) });
   const opened = await log.open(chain.workspace);
   const author: Author = { member: alice.id, dev: alice.device.id, standing: "founding", halted: null };
   const append = (bytes: Uint8Array) =>

@@ -1,6 +1,7 @@
 /** invite create, list, revoke, approve; join */
 import { MeshError } from "#protocol/errors.ts";
 import type { Client } from "#protocol/registry.ts";
+import { askLine, canAsk } from "../ask.ts";
 import { duration, oneOf, string, whole } from "../input.ts";
 import { paint, safe, table } from "../print.ts";
 import type { Verb } from "../verb.ts";
@@ -135,21 +136,15 @@ async function comparedWords(
       `Nobody asks to join by ${code} at the moment.`,
       "See `claudemesh invite list`.",
     );
-  if (json || !process.stdin.isTTY || !process.stderr.isTTY)
+  if (!canAsk({ json }))
     throw new MeshError(
       "usage",
       "The words have to be compared with those that the newcomer was shown.",
       'Give what you were told: --words "…"',
     );
-  const { createInterface } = await import("node:readline/promises");
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    for (const { words } of requests) {
-      const question = `Were you told exactly these words, by another way than e-mail?\n\n    ${words}\n\n[y/N] `;
-      if (/^y(es)?$/i.test((await terminal.question(question)).trim())) return words;
-    }
-  } finally {
-    terminal.close();
+  for (const { words } of requests) {
+    const question = `Were you told exactly these words, by another way than e-mail?\n\n    ${words}\n\n[y/N] `;
+    if (/^y(es)?$/i.test((await askLine(question)).trim())) return words;
   }
   throw new MeshError("refused", "Nobody was let in.", "");
 }

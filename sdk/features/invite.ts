@@ -21,8 +21,9 @@ import type { Asked } from "../membership/asking.ts";
 import type { InviteSecret } from "../membership/invite.ts";
 import { lookUpInvite } from "../membership/look-up.ts";
 import { memberNames, waitingForKey } from "../messages/names.ts";
-import { type Caller, type Opened, type Peer, provisionalSlug } from "../peer.ts";
+import type { Caller, Opened, Peer } from "../peer.ts";
 import type { Workspace } from "../workspace.ts";
+import { provisionalSlug } from "../workspaces.ts";
 
 const CHAIN_WAIT_MS = 10_000;
 const DAY_MS = 86_400_000;

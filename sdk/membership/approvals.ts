@@ -1,14 +1,16 @@
 /**
- * Invites by e-mail, on the device that made them: it alone has their secrets, so it alone can let in who asks. The
- * broker tells who asks, and may lie; the words that people compare are made here, of what would be sealed to.
+ * Invites by e-mail, with those who may invite. All of them see who asks; the device that made an invite alone has its
+ * secret, so it alone can let in. The broker tells who asks, and may lie: the words that people compare are made here,
+ * of the key that is sealed to.
  */
 import { concat, fromBase64url, toBase64url } from "#protocol/bytes.ts";
-import { type Invite, inviteState } from "#protocol/chain/state.ts";
-import { inviteAnswerKey } from "#protocol/derive.ts";
+import { activeMember, type Invite, inviteState, mayInvite } from "#protocol/chain/state.ts";
+import { inviteAnswerKey, pairKey } from "#protocol/derive.ts";
 import { MeshError } from "#protocol/errors.ts";
 import type { Requested } from "#protocol/frames.ts";
 import { isGenuine, requestWords } from "#protocol/join-request.ts";
 import { wrapKey } from "#protocol/key-box.ts";
+import { sealingPair } from "../account/account.ts";
 import type { Context } from "../context.ts";
 import type { Link } from "../link/link.ts";
 import { forgetInvite, type InviteSecret, keepInvite, keptInvite } from "./invite.ts";
@@ -32,7 +34,7 @@ export type Approvals = {
 };
 
 export function createApprovals(context: Context, link: () => Pick<Link, "ask"> | null): Approvals {
-  const { ports, workspace, replica, keyring } = context;
+  const { ports, account, workspace, replica } = context;
   const { db } = replica;
   const { keychain, curves, random } = ports;
 
@@ -41,11 +43,20 @@ export function createApprovals(context: Context, link: () => Pick<Link, "ask"> 
     const invite = inviteOf(code);
     return invite !== undefined && inviteState(invite, ports.clock.now()) === "open";
   };
-  const mailed = () =>
+  const madeHere = () =>
     db
       .sql("SELECT code FROM mailed_invites")
       .all()
       .map((row) => String(row.code));
+  /** Those that somebody may ask by, where this is ours to see. */
+  const watched = (): string[] => {
+    const { state } = context.chain.known;
+    const role = state && activeMember(state, context.me)?.role;
+    if (!state || !role || !mayInvite(role)) return [];
+    return [...state.invites.values()]
+      .filter(({ mail, code }) => mail && isOpen(code))
+      .map(({ code }) => code);
+  };
 
   const ask: Link["ask"] = (type, frame) => {
     const up = link();
@@ -55,7 +66,7 @@ export function createApprovals(context: Context, link: () => Pick<Link, "ask"> 
 
   /** Replaces what was known of the invite: who was let in, or gave up, asks no more. */
   const take = async ({ code, requests }: Requested): Promise<void> => {
-    if (!mailed().includes(code) || context.closed) return;
+    if (!watched().includes(code) || context.closed) return;
     const genuine: Requested["requests"] = [];
     for (const { at, request } of requests) {
       if (await isGenuine(curves, workspace, code, request)) genuine.push({ at, request });
@@ -82,8 +93,9 @@ export function createApprovals(context: Context, link: () => Pick<Link, "ask"> 
   const refresh = async (code: string) =>
     take(await ask("requested", (request) => ({ type: "requests", request, code })));
 
-  const waiting = (): Asking[] =>
-    db
+  const waiting = (): Asking[] => {
+    const open = new Set(watched());
+    return db
       .sql("SELECT * FROM join_requests ORDER BY at")
       .all()
       .map((row) => ({
@@ -93,10 +105,11 @@ export function createApprovals(context: Context, link: () => Pick<Link, "ask"> 
         words: String(row.words),
         sealing: String(row.sealing),
       }))
-      .filter(({ code }) => isOpen(code));
+      .filter(({ code }) => open.has(code));
+  };
 
   const forgetClosed = () => {
-    for (const code of mailed()) if (inviteOf(code) && !isOpen(code)) forgetInvite(keychain, code);
+    for (const code of madeHere()) if (inviteOf(code) && !isOpen(code)) forgetInvite(keychain, code);
   };
 
   return {
@@ -119,20 +132,19 @@ export function createApprovals(context: Context, link: () => Pick<Link, "ask"> 
         waiting().filter((one) => one.code === code),
         words,
       );
-      const sealing = context.chain.known.state?.members.get(context.me)?.sealing;
-      if (!sealing) throw new Error("who made an invite is a member");
       const { user } = asking;
-      const pair = await keyring.pair({ sealing: fromBase64url(asking.sealing) });
+      const own = await sealingPair(ports, account, workspace);
+      const pair = await pairKey(curves, own.secret, fromBase64url(asking.sealing));
       const wrapping = inviteAnswerKey(pair, workspace, code, user);
       const box = wrapKey(wrapping, concat(secret.secret, secret.head), random);
-      const answer = { sealing: toBase64url(sealing), box: toBase64url(box) };
+      const answer = { sealing: toBase64url(own.key), box: toBase64url(box) };
       await ask("answered", (request) => ({ type: "answer", request, code, user, answer }));
       return asking;
     },
     heard: (frame) => void take(frame).catch(context.failed),
     linkUp() {
       forgetClosed();
-      for (const code of mailed().filter(isOpen)) {
+      for (const code of watched()) {
         refresh(code).catch((error) => {
           if (!(error instanceof MeshError)) context.failed(error);
         });

@@ -2,39 +2,56 @@
  * Asking to join by an invite that came by e-mail: a request to the broker, six words to tell the inviter, and waiting
  * for the sealed answer, over restarts, until there is one or the invite lets nobody in any more.
  */
+import { z } from "zod";
 import { fromBase64url, toBase64url } from "#protocol/bytes.ts";
-import { inviteAnswerKey, pairKey } from "#protocol/derive.ts";
-import { errorShape, fromErrorShape, MeshError } from "#protocol/errors.ts";
+import { inviteAnswerKey, memberSealingSecret, pairKey } from "#protocol/derive.ts";
+import { ERRORS, errorShape, fromErrorShape, MeshError } from "#protocol/errors.ts";
 import type { InviteAddress } from "#protocol/invite-link.ts";
-import { joinAnswer, joinRequestInput, requestWords } from "#protocol/join-request.ts";
+import {
+  type Claim,
+  type JoinRequest,
+  joinAnswer,
+  joinRequestInput,
+  requestWords,
+} from "#protocol/join-request.ts";
 import { unwrapKey } from "#protocol/key-box.ts";
 import type { Database } from "#protocol/ports.ts";
-import { type Role, role as roleSchema } from "#protocol/schema.ts";
+import { type Role, role } from "#protocol/schema.ts";
 import { type Account, sealingPair } from "../account/account.ts";
+import type { Person } from "../account/person.ts";
 import { createCondition } from "../condition.ts";
 import type { PeerPorts } from "../ports.ts";
+import { refusalOf } from "../refusal.ts";
 import { type InviteSecret, inviteFromBytes } from "./invite.ts";
 import { lookUpInvite } from "./look-up.ts";
 
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 30_000;
 
+const taken = z.object({ role });
+const answered = z.object({ answer: z.unknown() });
+
 export type Asked = { workspace: string; role: Role; words: string };
 
 export type AskingToJoin = {
-  /** Asks, or goes on where it was asked before. @throws MeshError invite_…, busy, offline */
+  /** Asks, or goes on where it was asked before. @throws MeshError invite_…, conflict, busy, slow_down, offline */
   ask(address: InviteAddress): Promise<Asked>;
-  /** The workspace once somebody let us in; null when nobody has after `waitMs`. @throws MeshError invite_…, not_found */
+  /** The workspace once somebody let us in; null when nobody has after `waitMs`. @throws MeshError invite_…, bad_seal, not_found */
   answered(code: string, waitMs: number): Promise<string | null>;
+  /** The person goes: whatever was asked for is of no more use here. */
+  forget(): void;
   start(): void;
   stop(): void;
 };
 
-type Row = InviteAddress & { workspace: string; role: Role };
+type Row = InviteAddress & Asked;
+
+/** `cancel`: null while the broker is being asked. */
+type Turn = { row: Row; delayMs: number; cancel: (() => void) | null };
 
 export function createAskingToJoin(
   ports: PeerPorts,
-  account: Account,
+  person: Pick<Person, "account">,
   database: Database,
   /** Opens the workspace and joins it. */
   join: (workspace: string, broker: string, invite: InviteSecret) => Promise<unknown>,
@@ -43,8 +60,8 @@ export function createAskingToJoin(
   const changed = createCondition(timers);
   /** How those ended that this process has seen the end of. */
   const outcomes = new Map<string, string | MeshError>();
-  const cancels = new Map<string, () => void>();
-  let isRunning = false;
+  /** What is looked at from time to time, by code. */
+  const turns = new Map<string, Turn>();
 
   const rows = (): Row[] =>
     database
@@ -54,90 +71,130 @@ export function createAskingToJoin(
         code: String(row.code),
         broker: String(row.broker),
         workspace: String(row.workspace),
-        role: roleSchema.parse(row.role),
+        role: role.parse(row.role),
+        words: String(row.words),
       }));
 
-  const claimFor = async (workspace: string) => {
+  const claimOf = async (account: Account, workspace: string): Promise<Claim> => {
     const { key } = await sealingPair(ports, account, workspace);
     return { user: account.user, root: toBase64url(account.rootKey), sealing: toBase64url(key) };
   };
 
+  const requestFor = async (workspace: string, code: string): Promise<JoinRequest> => {
+    const account = person.account();
+    const claim = await claimOf(account, workspace);
+    const { secret, key, certificate, via } = account.device;
+    return {
+      ...claim,
+      device: { key: toBase64url(key), certificate: toBase64url(certificate), via: [...via] },
+      signature: toBase64url(await curves.sign(secret, joinRequestInput(workspace, code, claim))),
+    };
+  };
+
   const post = async ({ broker, code }: InviteAddress): Promise<Row> => {
     const workspace = await lookUpInvite(fetchJson, broker, code);
-    const claim = await claimFor(workspace);
-    const { secret, key, certificate } = account.device;
-    const signature = await curves.sign(secret, joinRequestInput(workspace, code, claim));
-    const { status, body } = await fetchJson(`${broker}/v1/invites/${code}/requests`, {
-      ...claim,
-      device: { key: toBase64url(key), certificate: toBase64url(certificate) },
-      signature: toBase64url(signature),
-    });
-    if (status !== 201) throw errorIn(status, body);
-    const role = roleSchema.parse(fieldOf(body, "role"));
+    const request = await requestFor(workspace, code);
+    const { status, body } = await fetchJson(requestsOf({ broker, code }), { body: request, headers: {} });
+    if (status !== 201) throw refusalOf(broker, status, body);
+    const answer = taken.safeParse(body);
+    if (!answer.success)
+      throw new MeshError("version_skew", `${broker} answers in another form.`, "Update the older side.");
+    const { role } = answer.data;
+    const row = { broker, code, workspace, role, words: requestWords(workspace, code, request) };
     database
-      .sql("INSERT OR REPLACE INTO join_requests (code, broker, workspace, role) VALUES (?, ?, ?, ?)")
-      .run(code, broker, workspace, role);
-    return { broker, code, workspace, role };
+      .sql(
+        `INSERT OR REPLACE INTO join_requests (code, broker, workspace, role, words) VALUES (?, ?, ?, ?, ?)`,
+      )
+      .run(code, broker, workspace, role, row.words);
+    return row;
+  };
+
+  /** The one that was posted, as long as it says what we would say today: with a newer seed we would say another thing. */
+  const posted = async (code: string): Promise<Row | null> => {
+    const row = rows().find((one) => one.code === code);
+    if (!row) return null;
+    const words = requestWords(row.workspace, code, await claimOf(person.account(), row.workspace));
+    return words === row.words ? row : null;
   };
 
   const finish = (code: string, outcome: string | MeshError) => {
     database.sql("DELETE FROM join_requests WHERE code = ?").run(code);
-    cancels.delete(code);
+    turns.delete(code);
     outcomes.set(code, outcome);
     if (outcome instanceof MeshError) ports.log.info({ code: outcome.code }, "a request to join has ended");
     changed.notify();
   };
 
-  /** @throws MeshError bad_seal */
+  /** By whichever seed it was sealed to. @throws MeshError bad_seal */
   const open = async ({ code, workspace }: Row, answer: unknown): Promise<InviteSecret> => {
+    const { user, seeds } = person.account();
     const parsed = joinAnswer.safeParse(answer);
-    const { secret } = await sealingPair(ports, account, workspace);
-    const pair = parsed.success && (await pairKey(curves, secret, fromBase64url(parsed.data.sealing)));
-    const wrapping = pair && inviteAnswerKey(pair, workspace, code, account.user);
-    const opened = wrapping && parsed.success && unwrapKey(wrapping, fromBase64url(parsed.data.box));
-    if (opened) return { code, ...inviteFromBytes(opened) };
-    throw new MeshError("bad_seal", "The answer to the request can't be opened.", "Ask to be invited again.");
+    for (const seed of parsed.success ? seeds.toReversed() : []) {
+      const secret = memberSealingSecret(seed.secret, user, workspace, seed.number);
+      const pair = await pairKey(curves, secret, fromBase64url(parsed.data?.sealing ?? ""));
+      const wrapping = inviteAnswerKey(pair, workspace, code, user);
+      const opened = unwrapKey(wrapping, fromBase64url(parsed.data?.box ?? ""));
+      if (opened) return { code, ...inviteFromBytes(opened) };
+    }
+    throw new MeshError(
+      "bad_seal",
+      "The answer to the request can't be opened.",
+      "Tell whoever invited you, and ask to be invited again.",
+    );
   };
 
-  /** True when it is over. */
-  const look = async (row: Row): Promise<boolean> => {
+  const look = async (turn: Turn): Promise<void> => {
+    const { row } = turn;
     const { broker, code, workspace } = row;
+    const isOver = () => turns.get(code) !== turn;
     try {
-      const { status, body } = await fetchJson(`${broker}/v1/invites/${code}/requests/${account.user}`);
-      if (!isRunning) return true;
-      if (status !== 200) throw errorIn(status, body);
-      const answer = fieldOf(body, "answer");
-      if (answer === null) return false;
+      const { status, body } = await fetchJson(`${requestsOf(row)}/${person.account().user}`);
+      if (isOver()) return;
+      if (status !== 200) throw refusalOf(broker, status, body);
+      const answer = answered.safeParse(body).data?.answer ?? null;
+      if (answer === null) return wait(turn);
       await join(workspace, broker, await open(row, answer));
       finish(code, workspace);
     } catch (error) {
-      if (!isRunning) return true;
+      if (isOver()) return;
       const why = error instanceof MeshError ? error : fromErrorShape(errorShape(error));
-      if (why.code === "offline" || why.code === "busy") return false;
+      if (ERRORS[why.code].retry) return wait(turn);
       finish(code, why);
     }
-    return true;
   };
 
-  const follow = (row: Row, delayMs = FIRST_DELAY_MS) => {
-    const cancel = timers.after(delayMs, async () => {
-      if (await look(row)) return;
-      if (isRunning) follow(row, Math.min(LONGEST_DELAY_MS, delayMs * 1.5));
+  const wait = (turn: Turn) => {
+    turn.cancel = timers.after(turn.delayMs, () => {
+      turn.cancel = null;
+      turn.delayMs = Math.min(LONGEST_DELAY_MS, turn.delayMs * 1.5);
+      void look(turn);
     });
-    cancels.set(row.code, cancel);
+  };
+
+  /** From now on, and soon, however long it has waited. */
+  const follow = (row: Row) => {
+    const known = turns.get(row.code);
+    const turn: Turn = known ?? { row, delayMs: 0, cancel: null };
+    turn.row = row;
+    turn.delayMs = FIRST_DELAY_MS;
+    if (known && !known.cancel) return;
+    turn.cancel?.();
+    turns.set(row.code, turn);
+    wait(turn);
+  };
+
+  const stop = () => {
+    for (const { cancel } of turns.values()) cancel?.();
+    turns.clear();
   };
 
   return {
     async ask(address) {
       const { code } = address;
-      const known = rows().find((row) => row.code === code);
+      const row = (await posted(code)) ?? (await post(address));
       outcomes.delete(code);
-      const row = known ?? (await post(address));
-      // Somebody waits for it now: it is looked at soon again, however long it has waited.
-      cancels.get(code)?.();
       follow(row);
-      const { workspace, role } = row;
-      return { workspace, role, words: requestWords(workspace, code, await claimFor(workspace)) };
+      return row;
     },
     async answered(code, waitMs) {
       const outcome = () => {
@@ -152,26 +209,17 @@ export function createAskingToJoin(
         throw error;
       }
     },
+    forget() {
+      stop();
+      database.sql("DELETE FROM join_requests").run();
+    },
     start() {
-      isRunning = true;
       for (const row of rows()) follow(row);
     },
-    stop() {
-      isRunning = false;
-      for (const cancel of cancels.values()) cancel();
-    },
+    stop,
   };
 }
 
-function fieldOf(body: unknown, name: string): unknown {
-  return typeof body === "object" && body !== null ? (Reflect.get(body, name) ?? null) : null;
-}
-
-function errorIn(status: number, body: unknown): MeshError {
-  const error = fieldOf(body, "error");
-  const [code, message, hint] = ["code", "message", "hint"].map((name) => fieldOf(error, name));
-  if (typeof code === "string" && typeof message === "string") {
-    return fromErrorShape({ code, message, hint: typeof hint === "string" ? hint : "" });
-  }
-  return new MeshError("offline", `The broker answered with ${status}.`, "Try again later.");
+function requestsOf({ broker, code }: InviteAddress): string {
+  return `${broker}/v1/invites/${code}/requests`;
 }
