@@ -3,9 +3,8 @@
  * six words that stand for exactly this request, and is given the secret sealed. Whoever swaps a key has other words.
  */
 import { z } from "zod";
-import { certifiedDevice } from "./account/api.ts";
 import { fromBase64url, utf8 } from "./bytes.ts";
-import { verifyCertificate } from "./certificate.ts";
+import { certifiedDevice, verifyCertificate } from "./certificate.ts";
 import { idOf } from "./derive.ts";
 import { MeshError } from "./errors.ts";
 import { sha256, signatureInput } from "./hash.ts";

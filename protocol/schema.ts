@@ -19,6 +19,8 @@ export const email = z
   .regex(/^[^\s@<>()[\]"',;:\\]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$/, "not an e-mail address");
 export const label = z.union([id, z.enum(["*", "chain"])]);
 export const count = z.int().min(0);
+/** Of a seed; in four bytes where it is signed, in nine digits where a record names its key. */
+export const seedNumber = z.int().min(0).max(999_999_999);
 /** Milliseconds since the Unix epoch. */
 export const time = z.int().min(0);
 export const role = z.enum(["owner", "admin", "member", "guest"]);

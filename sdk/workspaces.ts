@@ -41,14 +41,19 @@ export function createWorkspaces(
     throw new Error("a workspace that is here has a row");
   };
 
-  const insert = (id: string, slug: string, broker: string | null, invite: InviteSecret | null) => {
+  const insert = (
+    id: string,
+    slug: string,
+    broker: string | null,
+    { invite = null, named = true }: { invite?: InviteSecret | null; named?: boolean } = {},
+  ) => {
     if (invite) keepInvite(ports.keychain, invite);
     database
       .sql(
         `INSERT INTO workspaces (id, slug, broker, invite, unnamed, position)
          VALUES (?, ?, ?, ?, ?, (SELECT coalesce(max(position), 0) + 1 FROM workspaces))`,
       )
-      .run(id, slug, broker, invite?.code ?? null, invite ? 1 : 0);
+      .run(id, slug, broker, invite?.code ?? null, named ? 0 : 1);
     return rowOf(id);
   };
 
@@ -179,13 +184,13 @@ export function createWorkspaces(
     async create(name: string, broker: string | null): Promise<Opened> {
       const slug = newSlug(name);
       const id = await foundWorkspace(ports, person.account());
-      const one = await open(insert(id, slug, broker, null));
+      const one = await open(insert(id, slug, broker));
       one.workspace.putOwn(EVERYONE, "workspace", { kind: "workspace.profile", name: slug });
       remember(one);
       begin(one);
       return one;
     },
-    async add(id: string, broker: string, invite: InviteSecret): Promise<Opened> {
+    async add(id: string, broker: string, invite: InviteSecret | null): Promise<Opened> {
       const hurt = broken.find((one) => one.id === id);
       if (hurt) throw hurt.why;
       let known = opened.find(({ workspace }) => workspace.id === id);
@@ -200,7 +205,8 @@ export function createWorkspaces(
           `You are in this workspace already: ${known.slug}.`,
           `claudemesh workspace use ${known.slug}`,
         );
-      const one = await open(insert(id, freeSlug(provisionalSlug(id)), broker, invite));
+      const slug = freeSlug(provisionalSlug(id));
+      const one = await open(insert(id, slug, broker, { invite, named: false }));
       begin(one);
       return one;
     },
@@ -250,7 +256,7 @@ export function createWorkspaces(
         await discard(one);
       const known = new Set([...opened.map(({ workspace }) => workspace.id), ...broken.map(({ id }) => id)]);
       for (const [id, { slug, broker }] of listed)
-        if (!known.has(id)) begin(await open(insert(id, freeSlug(slug), broker, null)));
+        if (!known.has(id)) begin(await open(insert(id, freeSlug(slug), broker)));
       for (const one of opened) {
         const slug = listed.get(one.workspace.id)?.slug;
         if (slug && slug !== one.slug && !isTaken(slug)) callIt(one, slug);

@@ -225,7 +225,9 @@ function invitesOf({ slug, workspace: one }: Opened, now: number): ListedInvite[
   const waiting = one.approvals.waiting();
   return [...(chain?.invites.values() ?? [])].map((invite) => {
     const { code, role, uses, used, expiresAt, by } = invite;
-    const users = [...(chain?.members.values() ?? [])].filter((member) => member.invite === code);
+    const users = [...(chain?.members.values() ?? [])].filter(
+      (member) => member.invite === code && member.became === null,
+    );
     return {
       code,
       workspace: slug,

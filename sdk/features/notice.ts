@@ -42,6 +42,13 @@ const MEANINGS: { [T in ChainEntry["type"]]?: (entry: Entry<T>, from: string, st
       detail: { from: before.members.get(member)?.role ?? "", to },
       say: "{by} made {member} {to} instead of {from}",
     }),
+    accept: (_, from, { before }) => ({
+      kind: "role changed",
+      member: from,
+      by: before.owner,
+      detail: { from: before.members.get(from)?.role ?? "", to: "owner" },
+      say: "{by} handed the workspace over to {member}",
+    }),
     device: (_, from, { record }) => ({
       kind: "device added",
       member: from,
