@@ -3,7 +3,12 @@ import { describe, expect, test } from "vitest";
 import { codeOf } from "#test/code-of.ts";
 import { fixedBytes } from "#test/person.ts";
 import { toBase64url } from "./bytes.ts";
-import { decodeInviteLink, encodeInviteLink } from "./invite-link.ts";
+import {
+  decodeInviteAddress,
+  decodeInviteLink,
+  encodeInviteAddress,
+  encodeInviteLink,
+} from "./invite-link.ts";
 
 const sixteen = fc.uint8Array({ minLength: 16, maxLength: 16 });
 const fragment = toBase64url(fixedBytes("fragment"));
@@ -29,6 +34,21 @@ describe("an invite link", () => {
   test("keeps its secret behind the #, where no server sees it", () => {
     const { origin, pathname } = new URL(link);
     expect(`${origin}${pathname}`).toBe("https://mesh.example/i/Ab3dE6gH");
+  });
+
+  test("without its secret, as it goes by e-mail, is an address to ask at, and no link", () => {
+    const address = { broker: "https://mesh.example", code: "Ab3dE6gH" };
+    const text = encodeInviteAddress(address);
+    expect(text).toBe("https://mesh.example/i/Ab3dE6gH");
+    expect(decodeInviteAddress(`<${text}>.`)).toEqual(address);
+    expect(decodeInviteAddress(link)).toBeNull();
+    expect(codeOf(() => decodeInviteLink(text))).toBe("invite_malformed");
+    for (const cut of ["https://mesh.example/i/Ab3dE6g", "https://mesh.example/", "Ab3dE6gH", ""]) {
+      expect(
+        codeOf(() => decodeInviteAddress(cut)),
+        cut,
+      ).toBe("invite_malformed");
+    }
   });
 
   test.each([` ${link}\n`, `<${link}>`, `"${link}"`, `'${link}'`, `(${link}).`, `\`${link}\`,`])(

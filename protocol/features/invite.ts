@@ -17,7 +17,7 @@ export const listedInvite = z.object({
   unattended: z.boolean(),
   /** Where it was sent, on the device that it was made on; null else. */
   email: z.string().nullable(),
-  /** Who asks to join by it, on that device: let in whoever says these words. */
+  /** Who asks to join by it, for those who may invite. On that device: let in whoever says these words. */
   requests: z.array(z.object({ member: id, words: z.string(), at: isoTime })),
   /** By e-mail: pending until somebody is let in, then accepted. */
   state: z.enum(["open", "used up", "expired", "revoked", "pending", "accepted"]),

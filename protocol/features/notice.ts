@@ -12,7 +12,7 @@ export const noticeKind = z.enum([
   "role changed",
   /** detail: device */
   "device added",
-  /** Somebody wants in by an invite that was mailed from this device. detail: words, code, email */
+  /** Somebody wants in by an invite that was mailed. detail: words, code; email on the device that mailed it */
   "asks to join",
 ]);
 

@@ -124,7 +124,8 @@ export function freshNotices(opened: Opened, happening: Happening): Notice[] {
 /** Of no entry of the chain: who asks is nobody there yet. */
 function asked({ slug, workspace }: Opened, waiting: readonly Asking[]): Notice[] {
   return waiting.map(({ code, user, at, words }) => {
-    const email = workspace.approvals.emailOf(code) ?? "";
+    const email = workspace.approvals.emailOf(code);
+    const inviter = workspace.names().get(workspace.chain()?.invites.get(code)?.by ?? "") ?? "";
     const id = `${code}-${user}`;
     return {
       id,
@@ -133,8 +134,11 @@ function asked({ slug, workspace }: Opened, waiting: readonly Asking[]): Notice[
       kind: "asks to join",
       member: { id: user, name: shortId(user).toLowerCase() },
       by: null,
-      detail: { words, code, email },
-      text: `somebody asks to join by the invite for ${email}: claudemesh invite approve ${code}`,
+      detail: { words, code, ...(email === null ? {} : { email }) },
+      text:
+        email === null
+          ? `somebody asks to join by ${inviter}'s invite ${code}, and ${inviter} lets them in`
+          : `somebody asks to join by the invite for ${email}: claudemesh invite approve ${code}`,
       read: workspace.replica.db.sql("SELECT 1 FROM reads WHERE id = ?").get(id) !== undefined,
     };
   });

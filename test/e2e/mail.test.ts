@@ -1,46 +1,12 @@
 // Invites by e-mail, with a real SMTP server, a real broker and the verbs that people type.
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { SMTPServer } from "smtp-server";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
+import { mailServer } from "#test/mail-server.ts";
 import { canaries, filesUnder } from "./canary.ts";
 import { eventually } from "./waiting.ts";
 import { createWorld } from "./world.ts";
-
-type Mail = { to: string; text: string };
-
-/** Takes what it is sent; refuses addresses that begin with "nobody". */
-async function mailServer() {
-  const mails: Mail[] = [];
-  const server = new SMTPServer({
-    disabledCommands: ["STARTTLS"],
-    onAuth({ username, password }, _, done) {
-      if (username === "user" && password === "secret") done(null, { user: username });
-      else done(new Error("who is this?"));
-    },
-    onRcptTo({ address }, _, done) {
-      if (!address.startsWith("nobody")) return done();
-      done(Object.assign(new Error(`no such user ${address}`), { responseCode: 550 }));
-    },
-    onData(stream, { envelope }, done) {
-      const chunks: Buffer[] = [];
-      stream.on("data", (chunk: Buffer) => chunks.push(chunk));
-      stream.on("end", () => {
-        const to = envelope.rcptTo.map(({ address }) => address).join();
-        mails.push({ to, text: Buffer.concat(chunks).toString() });
-        done();
-      });
-    },
-  });
-  server.on("error", () => {});
-  server.listen(0, "127.0.0.1");
-  await once(server.server, "listening");
-  onTestFinished(() => new Promise<void>((resolve) => server.close(() => resolve())));
-  return { mails, url: `smtp://user:secret@127.0.0.1:${(server.server.address() as AddressInfo).port}` };
-}
 
 async function mailingWorld() {
   const world = createWorld();
