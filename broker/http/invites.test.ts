@@ -39,7 +39,7 @@ async function invited() {
 }
 
 async function told(response: Response) {
-  const { error } = await response.json();
+  const { error } = JSON.parse(await response.text());
   return [response.status, error?.code];
 }
 
