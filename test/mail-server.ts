@@ -6,12 +6,14 @@ import { onTestFinished } from "vitest";
 
 export type Mail = { to: string; text: string };
 
-/** Takes what it is sent; refuses addresses that begin with "nobody". */
-export async function mailServer() {
+/** Takes what it is sent; refuses addresses that begin with "nobody". `tls`: offers it, by a certificate of its own. */
+export async function mailServer({ tls = false } = {}) {
   const mails: Mail[] = [];
+  const logins: string[] = [];
   const server = new SMTPServer({
-    disabledCommands: ["STARTTLS"],
-    onAuth({ username, password }, _, done) {
+    disabledCommands: tls ? [] : ["STARTTLS"],
+    onAuth({ username = "", password }, _, done) {
+      logins.push(username);
       if (username === "user" && password === "secret") done(null, { user: username });
       else done(new Error("who is this?"));
     },
@@ -33,5 +35,6 @@ export async function mailServer() {
   server.listen(0, "127.0.0.1");
   await once(server.server, "listening");
   onTestFinished(() => new Promise<void>((resolve) => server.close(() => resolve())));
-  return { mails, url: `smtp://user:secret@127.0.0.1:${(server.server.address() as AddressInfo).port}` };
+  const { port } = server.server.address() as AddressInfo;
+  return { mails, logins, port, url: `smtp://user:secret@127.0.0.1:${port}` };
 }

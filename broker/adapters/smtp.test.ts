@@ -46,6 +46,22 @@ test("a server that isn't there, or doesn't know us, is for later", async () => 
   }
 });
 
+test("a server on this machine may have a certificate of its own", async () => {
+  const { url, mails } = await mailServer({ tls: true });
+  await smtpMail(fileWith({ url, from: FROM })).send(MAIL);
+  expect(mails).toHaveLength(1);
+});
+
+test("a server elsewhere gets neither password nor mail without TLS, or by a certificate that nobody vouches for", async () => {
+  for (const tls of [false, true]) {
+    const { port, mails, logins } = await mailServer({ tls });
+    // This machine by an address that isn't loopback's.
+    const mail = smtpMail(fileWith({ url: `smtp://user:secret@0.0.0.0:${port}`, from: FROM }));
+    expect(await codeOfAsync(mail.send(MAIL))).toBe("offline");
+    expect([mails, logins]).toEqual([[], []]);
+  }
+});
+
 test("one address is one address: neither a list nor a header comes in through it", async () => {
   const { url, mails } = await mailServer();
   const mail = smtpMail(fileWith({ url, from: FROM }));

@@ -18,6 +18,8 @@ import { forgetInvite, type InviteSecret, keepInvite, keptInvite } from "./invit
 /** Somebody who asks; `words` stand for exactly their keys. */
 export type Asking = { code: string; user: string; at: number; words: string; sealing: string };
 
+const LINK_WAIT_MS = 5000;
+
 export type Approvals = {
   /** Keeps the invite's secret and has its link sent. @throws MeshError refused, busy, offline */
   send(invite: InviteSecret, email: string): Promise<void>;
@@ -33,7 +35,7 @@ export type Approvals = {
   chainChanged(): void;
 };
 
-export function createApprovals(context: Context, link: () => Pick<Link, "ask"> | null): Approvals {
+export function createApprovals(context: Context, link: () => Pick<Link, "ask" | "state"> | null): Approvals {
   const { ports, account, workspace, replica } = context;
   const { db } = replica;
   const { keychain, curves, random } = ports;
@@ -58,10 +60,16 @@ export function createApprovals(context: Context, link: () => Pick<Link, "ask"> 
       .map(({ code }) => code);
   };
 
-  const ask: Link["ask"] = (type, frame) => {
-    const up = link();
-    if (up) return up.ask(type, frame);
-    throw new MeshError("offline", "This workspace has no broker.", "Start one: claudemesh up --broker URL");
+  const ask: Link["ask"] = async (type, frame) => {
+    const one = link();
+    if (!one)
+      throw new MeshError(
+        "offline",
+        "This workspace has no broker.",
+        "Start one: claudemesh up --broker URL",
+      );
+    await context.changed.until(() => (one.state() === "online" ? true : null), LINK_WAIT_MS, "the broker");
+    return one.ask(type, frame);
   };
 
   /** Replaces what was known of the invite: who was let in, or gave up, asks no more. */
