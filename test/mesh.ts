@@ -132,11 +132,11 @@ export async function createMesh(
         broker.gateway.accept(far);
         return near;
       },
-      async fetchJson(url, posted) {
-        const post = posted
-          ? { method: "POST", body: JSON.stringify(posted.body), headers: posted.headers }
-          : {};
-        const response = await broker.http.fetch(new Request(url, post));
+      async fetchJson(url, post) {
+        const asked = post && { method: "POST", headers: post.headers, body: JSON.stringify(post.body) };
+        const headers = { ...post?.headers, "content-type": "application/json" };
+        const request = new Request(url, asked && { ...asked, headers });
+        const response = await broker.http.fetch(request, { address: device });
         return member.overHttp({ status: response.status, body: await response.json() }, url);
       },
       keychain: keychainOf(secrets),
