@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { z } from "zod";
 import * as entries from "#protocol/chain/entries.ts";
 import * as frames from "#protocol/frames.ts";
+import * as joining from "#protocol/join-request.ts";
 import { LIMITS } from "#protocol/limits.ts";
 import type { MethodSchema } from "#protocol/method.ts";
 import { header } from "#protocol/record.ts";
@@ -30,6 +31,7 @@ export async function protocolBlocks(root: string): Promise<Blocks> {
     methods: () => methodPages(shapes, fenced),
     "socket frames": () =>
       fenced(typesIn(source("socket.ts"), "export type ClientKind", "export function encodeSocketFrame")),
+    "requests to join": () => each(joining, [joining.joinRequest, joining.joinAnswer]),
     "frames from a device": () => each(frames, frames.fromDevice.options),
     "frames from the broker": () => each(frames, frames.fromBroker.options),
     "outer frames": () => each(frames, frames.outer.options),
@@ -52,7 +54,9 @@ async function partsOf(root: string): Promise<Part[]> {
     "method.ts",
     ...features.map((file) => `features/${file}`),
     "record.ts",
+    "certificate.ts",
     "chain/entries.ts",
+    "join-request.ts",
     "frames.ts",
   ];
   return Promise.all(

@@ -1,27 +1,50 @@
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { startAdapter } from "./adapter.ts";
+import { canaries, disguises, filesUnder } from "./canary.ts";
 import { recordingProxy } from "./recording-proxy.ts";
 import { eventually } from "./waiting.ts";
 import { createWorld } from "./world.ts";
 
-/** The word itself and what base64 and hex make of it, at each place in a group of three bytes. */
-function disguises(word: string): string[] {
-  const base64 = [0, 1, 2].flatMap((shift) => {
-    const text = Buffer.from("x".repeat(shift) + word).toString("base64");
-    const inner = text.slice(shift === 0 ? 0 : 4, -4);
-    return [inner, inner.replaceAll("+", "-").replaceAll("/", "_")];
+test("no database of either side, nor the broker's, has the secret of an invite, open or used", async () => {
+  const world = createWorld();
+  const broker = await world.broker();
+  const [alice, bob, carol] = await Promise.all([
+    world.person("alice", broker),
+    world.person("bob", broker),
+    world.person("carol", broker),
+  ]);
+  await alice.ok("workspace", "create", "acme");
+  const used = await alice.ok("invite", "create", "--workspace", "acme", "--unattended");
+  await bob.ok("join", used.url);
+  const open = await alice.ok("invite", "create", "--workspace", "acme");
+  // A join that goes no further: the invite is found, and then no link comes up.
+  const half = createServer(async ({ url }, response) => {
+    response.end(await (await fetch(`${broker.url}${url}`)).text());
   });
-  return [word, Buffer.from(word).toString("hex"), ...base64];
-}
+  half.on("upgrade", (_, socket) => socket.destroy());
+  onTestFinished(() => void half.close());
+  await once(half.listen(0, "127.0.0.1"), "listening");
+  const url = open.url.replace(broker.url, `http://127.0.0.1:${(half.address() as AddressInfo).port}`);
+  await carol.fails(8, ["join", url, "--timeout", "500ms"]);
+  expect(readdirSync(join(carol.home, "keys"))).toContain(`invite-${open.code}`);
+  expect(readdirSync(join(bob.home, "keys"))).not.toContain(`invite-${used.code}`);
 
-function filesUnder(folder: string): string[] {
-  return readdirSync(folder, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name));
-}
+  for (const { url } of [used, open]) {
+    const fragment = Buffer.from(new URL(url).hash.slice(1), "base64url");
+    const secret = fragment.subarray(0, 16);
+    for (const home of [alice.home, bob.home, carol.home, broker.data]) {
+      const files = filesUnder(home).filter((path) => /\.(db(-wal|-shm)?|log|json)$/.test(path));
+      expect(files.length).toBeGreaterThan(1);
+      expect(canaries(files, [secret, fragment])).toEqual([]);
+    }
+  }
+});
 
 test("the broker can read nothing: no canary in its files, its log, or the bytes on its sockets", async () => {
   const canary = (what: string) => `${what}${randomBytes(9).toString("hex")}`;
