@@ -23,8 +23,9 @@ import { type Identity, ownRoot, readIdentity } from "./identity.ts";
 /** Shown once, and good until it has been used. */
 export type RecoveryCode = string;
 
-/** `root`: for the moment. */
-export type Entered = { identity: Identity; link: HomeLink; root: Uint8Array };
+/** `root`: for the moment; null where it stayed in the vault. */
+export type Entered = { identity: Identity; link: HomeLink; root: Uint8Array | null };
+type EnteredByRoot = Entered & { root: Uint8Array };
 
 /** @throws MeshError account_exists, bad_data for a passphrase that is too short */
 export async function register(
@@ -133,7 +134,7 @@ async function comeIn(
   before: Identity | null,
   name: LoginName,
   keys: LoginKeys,
-): Promise<Entered> {
+): Promise<EnteredByRoot> {
   const { ticket, root, rootKey, contents } = await openVault(ports, name, keys);
   const enter = async (secret: Uint8Array) => {
     const identity: Identity = {
