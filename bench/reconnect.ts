@@ -86,6 +86,7 @@ function linkOf(url: string, { workspace, member, device }: CrowdDevice, greeted
     dial,
     log: silent,
     fetchJson: unused,
+    stretch: unused,
     keychain: { get: unused, set: unused, remove: unused },
     openDatabase: unused,
     removeDatabase: unused,
@@ -97,7 +98,9 @@ function linkOf(url: string, { workspace, member, device }: CrowdDevice, greeted
     name: "",
     rootKey: empty,
     seeds: [{ number: 0, secret: empty }],
-    device: keys,
+    formerly: [],
+    device: { ...keys, via: [] },
+    home: null,
   };
   // Nothing is new to who comes back at once.
   let known: { logId: string | null; cursor: number } = { logId: null, cursor: 0 };

@@ -1,9 +1,11 @@
 /** Every verb. The order is the order of `help`. */
 import { oneOf } from "./input.ts";
 import type { Verb } from "./verb.ts";
+import { accountVerbs } from "./verbs/account.ts";
 import { auditVerbs } from "./verbs/audit.ts";
 import { daemonVerbs } from "./verbs/daemon.ts";
 import { demo } from "./verbs/demo.ts";
+import { deviceVerbs } from "./verbs/devices.ts";
 import { doctor } from "./verbs/doctor.ts";
 import { groupVerbs } from "./verbs/group.ts";
 import { helpPage } from "./verbs/help.ts";
@@ -68,6 +70,8 @@ export const verbs: readonly Verb[] = [
   logs,
   demo,
   doctor,
+  ...accountVerbs,
+  ...deviceVerbs,
   ...workspaceVerbs,
   ...inviteVerbs,
   ...peerVerbs,

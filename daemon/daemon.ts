@@ -2,6 +2,7 @@
 import type { MeshError } from "#protocol/errors.ts";
 import { createPeer } from "#sdk/peer.ts";
 import { abilities } from "#sdk/registry.ts";
+import { brokerForNew } from "#sdk/which-broker.ts";
 import { PERSONAL } from "#sdk/which-workspace.ts";
 import { createServe, type Serve } from "./connection.ts";
 import { type Answer, createDispatch } from "./dispatch.ts";
@@ -26,7 +27,8 @@ export type Daemon = {
 
 export async function createDaemon(ports: DaemonPorts, config: DaemonConfig): Promise<Daemon> {
   const peer = await createPeer(ports, { name: config.name, host: config.host }, abilities);
-  if (peer.opened().length + peer.broken().length === 0) await peer.create(PERSONAL, config.defaultBroker);
+  const isNew = !peer.person.isLoggedOut() && peer.opened().length + peer.broken().length === 0;
+  if (isNew) await peer.create(PERSONAL, brokerForNew(config.brokers, peer.person));
   const sessions = createSessions(peer);
   let stopping = false;
   const { version, pid, log, timers } = ports;
@@ -41,7 +43,13 @@ export async function createDaemon(ports: DaemonPorts, config: DaemonConfig): Pr
     const own = { ...ports, socketPath: path };
     const answer = createDispatch({
       ...common,
-      handlers: handlersOf(only, noSessions, own, { ...config, defaultBroker: broker }, sockets),
+      handlers: handlersOf(
+        only,
+        noSessions,
+        own,
+        { ...config, brokers: { given: broker, embedded: null } },
+        sockets,
+      ),
       session: noSessions.caller,
       most: ["read", "write"],
       async changed() {},

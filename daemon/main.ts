@@ -14,6 +14,7 @@ import {
 } from "#adapters/home.ts";
 import { createLogger } from "#adapters/logger.ts";
 import { openSqlite } from "#adapters/sqlite.ts";
+import { nodeStretch } from "#adapters/stretch.ts";
 import { fromSystem } from "#adapters/system-error.ts";
 import { VERSION } from "#adapters/version.ts";
 import { ERRORS, errorShape, type MeshError } from "#protocol/errors.ts";
@@ -83,7 +84,8 @@ async function run(options: Options): Promise<void> {
   const broker = config.embedded
     ? await startEmbeddedBroker({ data: join(home, "broker"), port: config.port, log, timers: systemTimers })
     : null;
-  writeConfigFile(home, { ...config, port: broker?.port ?? config.port });
+  const port = broker?.port ?? config.port;
+  writeConfigFile(home, { ...config, port });
 
   const databases = join(home, "workspaces");
   mkdirSync(databases, { recursive: true, mode: 0o700 });
@@ -96,10 +98,12 @@ async function run(options: Options): Promise<void> {
     timers: systemTimers,
     random: systemRandom,
     curves: nodeCurves,
+    stretch: nodeStretch,
     dial,
     fetchJson,
     network: watchNetwork(systemTimers),
     keychain: fileKeychain(join(home, "keys")),
+    renamed: (name: string) => writeConfigFile(home, { ...config, port, name }),
     openDatabase: (name: string, migrations: readonly Migration[]) =>
       openSqlite(databasePath(name), migrations, (why) => databaseFailed(name, why)),
     removeDatabase(name: string) {
@@ -115,12 +119,10 @@ async function run(options: Options): Promise<void> {
     startedAt: systemClock.now(),
     requestStop: () => requestStop(),
   };
-  const defaultBroker = config.broker ?? (broker ? `http://127.0.0.1:${broker.port}` : null);
   const daemon = await createDaemon(ports, {
     name: config.name,
     host: hostname(),
-    defaultBroker,
-    embedded: broker !== null,
+    brokers: { given: config.broker, embedded: broker ? `http://127.0.0.1:${broker.port}` : null },
   });
   // Whoever met the failure is still at work in that database: it is closed once the turn is over.
   databaseFailed = (name, why) => systemTimers.soon(() => daemon.databaseFailed(name, why));

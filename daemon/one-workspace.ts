@@ -21,7 +21,24 @@ export function onlyWorkspace(peer: Peer, id: string): Peer {
     throw new MeshError("unknown_workspace", "This socket's workspace isn't there any more.", "It was left.");
   };
   return {
-    account: peer.account,
+    get account() {
+      return peer.account;
+    },
+    person: {
+      account: peer.person.account,
+      isLoggedOut: peer.person.isLoggedOut,
+      user: peer.person.user,
+      name: peer.person.name,
+      // Where else this person is known is nobody's business here.
+      home: () => null,
+      homeLink: refuse,
+      get document() {
+        return refuse();
+      },
+      adopt: refuse,
+      forget: refuse,
+      rename: refuse,
+    },
     ports: peer.ports,
     host: peer.host,
     now: peer.now,
@@ -42,6 +59,13 @@ export function onlyWorkspace(peer: Peer, id: string): Peer {
     remove: async () => refuse(),
     setAside: async () => refuse(),
     use: refuse,
+    reopen: async () => refuse(),
+    follow: async () => refuse(),
+    get sync() {
+      return refuse();
+    },
+    move: async () => refuse(),
+    discardAll: async () => refuse(),
     rename: refuse,
     settleSlug: refuse,
     listen: (listener) =>

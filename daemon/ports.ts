@@ -1,5 +1,6 @@
 /** What a daemon is given beyond what its peer needs. */
 import type { PeerPorts } from "#sdk/ports.ts";
+import type { Brokers } from "#sdk/which-broker.ts";
 import type { Serve } from "./connection.ts";
 
 export type SocketServer = {
@@ -24,4 +25,4 @@ export type DaemonPorts = PeerPorts & {
   requestStop(): void;
 };
 
-export type DaemonConfig = { name: string; host: string; defaultBroker: string | null; embedded: boolean };
+export type DaemonConfig = { name: string; host: string; brokers: Brokers };

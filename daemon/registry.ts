@@ -1,8 +1,10 @@
 /** Everything the daemon answers: what any peer does, and what only a daemon does, a line each. */
 import type { Handlers } from "#protocol/registry.ts";
+import { accountHandlers } from "#sdk/features/account.ts";
+import { deviceHandlers } from "#sdk/features/device.ts";
 import type { Caller, Peer } from "#sdk/peer.ts";
 import { peerHandlersOf } from "#sdk/registry.ts";
-import { accountHandlers } from "./methods/account.ts";
+import { whoamiHandler } from "./methods/account.ts";
 import { daemonHandlers } from "./methods/daemon.ts";
 import { feedHandlers } from "./methods/feed.ts";
 import { sessionHandlers } from "./methods/session.ts";
@@ -18,8 +20,9 @@ export function handlersOf(
   sockets: Pick<WorkspaceSockets, "pathOf">,
 ): Handlers<Caller> {
   return {
-    ...peerHandlersOf(peer, () => config.defaultBroker),
-    account: accountHandlers(peer, ports, config),
+    ...peerHandlersOf(peer, config.brokers),
+    account: { ...accountHandlers(peer, config.brokers), ...whoamiHandler(peer, ports, config.brokers) },
+    device: deviceHandlers(peer),
     daemon: daemonHandlers(peer, ports, config, sockets),
     feed: feedHandlers(peer),
     session: sessionHandlers(peer, sessions),

@@ -46,8 +46,17 @@ export type Socket = {
 /** Opens a WebSocket. @throws MeshError offline */
 export type Dial = (url: string) => Promise<Socket>;
 
-/** GET of a small JSON document. `date`: the server's time, to the second. @throws MeshError offline */
-export type FetchJson = (url: string) => Promise<{ status: number; body: unknown; date?: number }>;
+/**
+ * GET of a small JSON document, or POST of one. `date`: the server's time, to the second. `waitMs`: how long the answer
+ * may be held back by intent. @throws MeshError offline
+ */
+export type FetchJson = (
+  url: string,
+  post?: { body: unknown; headers: Readonly<Record<string, string>>; waitMs?: number },
+) => Promise<{ status: number; body: unknown; date?: number }>;
+
+/** Argon2id with the constants of protocol/account/keys.ts; takes a good part of a second. */
+export type Stretch = (passphrase: Uint8Array, salt: Uint8Array) => Promise<Uint8Array>;
 
 /** Tells that the machine's way to others has changed: what was dialled before may lead nowhere. */
 export type Network = {

@@ -1,5 +1,6 @@
 /** Every feature, one line each: what travels sealed (events) and what can be asked of a daemon (methods). */
 import type { z } from "zod";
+import * as account from "./features/account.ts";
 import * as audit from "./features/audit.ts";
 import * as daemon from "./features/daemon.ts";
 import * as group from "./features/group.ts";
@@ -23,9 +24,10 @@ export const events = {
 
 /** Noun → verb → schema: `message.send` is `methods.message.send`. */
 export const methods = {
-  account: daemon.accountMethods,
+  account: account.accountMethods,
   audit: audit.auditMethods,
   daemon: daemon.daemonMethods,
+  device: account.deviceMethods,
   feed: daemon.feedMethods,
   group: group.groupMethods,
   invite: invite.inviteMethods,

@@ -1,18 +1,18 @@
 /** A person's claudemesh on this device: the account, all of its workspaces, and the rule which one a verb means. */
-import { legalName } from "#protocol/derive.ts";
-import { errorShape, MeshError } from "#protocol/errors.ts";
+import type { MeshError } from "#protocol/errors.ts";
 import type { SessionFace } from "#protocol/features/member.ts";
-import { EVERYONE } from "#protocol/ids.ts";
-import { didYouMean } from "#protocol/nearest.ts";
-import type { Database, SqlRow } from "#protocol/ports.ts";
-import { type Account, loadAccount, openAccountDatabase } from "./account/account.ts";
+import type { Database } from "#protocol/ports.ts";
+import { type Account, openAccountDatabase } from "./account/account.ts";
+import { fetchSeeds } from "./account/devices.ts";
+import { createPerson, type Person } from "./account/person.ts";
+import { type AccountSync, createAccountSync } from "./account/sync.ts";
 import type { Happening } from "./context.ts";
 import type { Feature } from "./feature.ts";
-import { foundWorkspace } from "./membership/found.ts";
-import { type InviteSecret, inviteFromText, inviteToText } from "./membership/invite.ts";
+import type { InviteSecret } from "./membership/invite.ts";
 import type { PeerPorts } from "./ports.ts";
 import { choose, requireShared } from "./which-workspace.ts";
-import { openWorkspace, type Workspace } from "./workspace.ts";
+import type { Workspace } from "./workspace.ts";
+import { createWorkspaces } from "./workspaces.ts";
 
 export type Opened = { slug: string; used: boolean; workspace: Workspace };
 
@@ -26,7 +26,9 @@ export type Caller = { session: CallingSession | null; ended(run: () => void): v
 export type CallingSession = { id: string; name: string; names: readonly string[] };
 
 export type Peer = {
-  account: Account;
+  /** @throws MeshError logged_out */
+  readonly account: Account;
+  person: Person;
   ports: PeerPorts;
   host: string;
   now(): number;
@@ -56,6 +58,15 @@ export type Peer = {
   rename(opened: Opened, name: string): void;
   /** Gives a workspace whose slug is provisional its own name. */
   settleSlug(opened: Opened, name: string): void;
+  /** Opens all workspaces anew: the account's keys are others now. */
+  reopen(): Promise<void>;
+  /** Takes in what the person's other machines have written into the account document. */
+  follow(): Promise<void>;
+  sync: AccountSync;
+  /** Leaves nothing of any workspace on this machine. */
+  discardAll(): Promise<void>;
+  /** From now on a workspace of this member alone is kept at another broker. */
+  move(opened: Opened, broker: string): Promise<void>;
   listen(listener: (where: Opened, happening: Happening) => void): () => void;
   start(): void;
   stop(): Promise<void>;
@@ -74,111 +85,51 @@ export async function createPeer(
   { features, reactions }: Abilities,
 ): Promise<Peer> {
   const database = openAccountDatabase(ports);
-  const account = await loadAccount(ports, database, options.name);
-  const workspaces: Opened[] = [];
-  const broken: Broken[] = [];
+  const person = await createPerson(ports, database, options.name);
+  const { document } = person;
   const listeners = new Set<(where: Opened, happening: Happening) => void>();
-  /** Workspaces whose invite is still kept. */
-  const joining = new Set<string>();
   let sessions: readonly SessionFace[] = [];
-  let started = false;
-
-  const open = async (row: SqlRow): Promise<Opened> => {
-    const membering = {
-      id: String(row.id),
-      broker: row.broker === null ? null : String(row.broker),
-      invite: inviteFromText(row.invite === null ? null : String(row.invite)),
-    };
-    if (membering.invite) joining.add(membering.id);
-    // The workspace tells of itself once it is open, and by then `opened` is made.
-    const workspace = await openWorkspace(
-      ports,
-      account,
-      membering,
-      features,
-      (happening) => hear(opened, happening),
-      () => sessions,
-    );
-    const opened: Opened = { slug: String(row.slug), used: row.used === 1, workspace };
-    workspaces.push(opened);
-    return opened;
-  };
-
-  const openOrNote = async (row: SqlRow): Promise<void> => {
-    try {
-      await open(row);
-    } catch (error) {
-      const { id, slug } = { id: String(row.id), slug: String(row.slug) };
-      const said = error instanceof MeshError ? error.code : String(error);
-      ports.log.error({ workspace: id, error: said }, "a workspace can't be opened");
-      broken.push({ id, slug, why: unusable(slug, error) });
-    }
-  };
 
   const hear = (where: Opened, happening: Happening) => {
-    const { id } = where.workspace;
-    if (joining.has(id) && !where.workspace.isJoining()) {
-      joining.delete(id);
-      database.sql("UPDATE workspaces SET invite = NULL WHERE id = ?").run(id);
-    }
     for (const react of reacts) react(where, happening);
     for (const listener of listeners) listener(where, happening);
   };
 
-  const insert = (id: string, slug: string, broker: string | null, invite: InviteSecret | null) => {
-    database
-      .sql(
-        `INSERT INTO workspaces (id, slug, broker, invite, unnamed, position)
-         VALUES (?, ?, ?, ?, ?, (SELECT coalesce(max(position), 0) + 1 FROM workspaces))`,
-      )
-      .run(id, slug, broker, invite && inviteToText(invite), invite ? 1 : 0);
-    const row = database.sql("SELECT * FROM workspaces WHERE id = ?").get(id);
-    if (!row) throw new Error("the row was just inserted");
-    return row;
-  };
+  const workspaces = createWorkspaces(ports, database, person, features, { hear, sessions: () => sessions });
+  const { opened, broken } = workspaces;
 
-  /** As somebody typed it. @throws MeshError bad_data, conflict */
-  const newSlug = (name: string): string => {
-    const slug = legalName(name);
-    if (slug === "")
-      throw new MeshError(
-        "bad_data",
-        `"${name}" has no letter or digit for a name.`,
-        "Use a-z, 0-9, dot, dash.",
-      );
-    if ([...workspaces, ...broken].some((one) => one.slug === slug)) {
-      throw new MeshError("conflict", `You have a workspace "${slug}" already.`, "Give it another name.");
+  const sync = createAccountSync({
+    ports,
+    database,
+    person,
+    merged: () => follow(),
+    async fetchSeed(link) {
+      const renewed = await fetchSeeds(ports, person.account(), link);
+      if (!renewed) return false;
+      person.adopt(renewed, link);
+      await workspaces.reopen();
+      return true;
+    },
+  });
+
+  const follow = async () => {
+    const name = document.get("name")?.name;
+    if (name && name !== person.account().name) {
+      person.rename(name);
+      ports.renamed?.(name);
+      for (const one of opened) hear(one, { type: "key" });
     }
-    return slug;
+    await workspaces.follow();
   };
 
-  const freeSlug = (wanted: string) => {
-    const taken = new Set([...workspaces, ...broken].map(({ slug }) => slug));
-    if (!taken.has(wanted)) return wanted;
-    for (let i = 2; ; i++) if (!taken.has(`${wanted}-${i}`)) return `${wanted}-${i}`;
-  };
-
-  const begin = (opened: Opened) => {
-    if (!started) return;
-    opened.workspace.start();
-    hear(opened, { type: "key" });
-  };
-
-  const byName = (selector: string): Opened => {
-    const found = workspaces.filter(({ slug, workspace }) => slug === selector || workspace.id === selector);
-    if (found[0]) return found[0];
-    const hurt = broken.find(({ slug, id }) => slug === selector || id === selector);
-    if (hurt) throw hurt.why;
-    const hint = didYouMean(
-      selector,
-      workspaces.map(({ slug }) => slug),
-      "See `claudemesh workspace list`.",
-    );
-    throw new MeshError("unknown_workspace", `There is no workspace "${selector}" here.`, hint);
-  };
+  const sessionRows = (where = "1") => database.sql(`SELECT * FROM sessions WHERE ${where}`).all();
 
   const peer: Peer = {
-    account,
+    get account() {
+      return person.account();
+    },
+    person,
+    sync,
     ports,
     host: options.host,
     now: ports.clock.now,
@@ -186,118 +137,63 @@ export async function createPeer(
     sessions: () => sessions,
     setSessions(next) {
       sessions = next;
-      for (const opened of workspaces) {
-        opened.workspace.presence.show();
-        hear(opened, { type: "sessions" });
+      for (const one of opened) {
+        one.workspace.presence.show();
+        hear(one, { type: "sessions" });
       }
     },
-    knownSessionNames: () =>
-      database
-        .sql("SELECT name FROM sessions")
-        .all()
-        .map((row) => String(row.name)),
-    opened: () => workspaces,
-    broken: () => broken,
-    readable: (selector) => (selector === undefined ? workspaces : [byName(selector)]),
+    knownSessionNames: () => sessionRows().map((row) => String(row.name)),
     forwardedSessions: () =>
-      database
-        .sql("SELECT name, id, cwd, forwards FROM sessions WHERE forwards IS NOT NULL")
-        .all()
-        .map((row) => ({
-          id: String(row.id),
-          name: String(row.name),
-          type: "other",
-          status: "idle",
-          summary: null,
-          cwd: null,
-          host: options.host,
-          forwards: String(row.forwards),
-        })),
-    writable: (selector, resolves) =>
-      selector === undefined ? choose(workspaces, resolves) : byName(selector),
-
-    async create(name, broker) {
-      const slug = newSlug(name);
-      const id = await foundWorkspace(ports, account);
-      const opened = await open(insert(id, slug, broker, null));
-      opened.workspace.putOwn(EVERYONE, "workspace", { kind: "workspace.profile", name: slug });
-      begin(opened);
-      return opened;
+      sessionRows("forwards IS NOT NULL").map((row) => ({
+        id: String(row.id),
+        name: String(row.name),
+        type: "other",
+        status: "idle",
+        summary: null,
+        cwd: null,
+        host: options.host,
+        forwards: String(row.forwards),
+      })),
+    opened: () => opened,
+    broken: () => broken,
+    readable(selector) {
+      person.account();
+      return selector === undefined ? opened : [workspaces.byName(selector)];
     },
-    async add(id, broker, invite) {
-      const hurt = broken.find((one) => one.id === id);
-      if (hurt) throw hurt.why;
-      const known = workspaces.find(({ workspace }) => workspace.id === id);
-      if (known)
-        throw new MeshError(
-          "conflict",
-          `You are in this workspace already: ${known.slug}.`,
-          `claudemesh workspace use ${known.slug}`,
-        );
-      const opened = await open(insert(id, freeSlug(`w-${id.slice(0, 6).toLowerCase()}`), broker, invite));
-      begin(opened);
-      return opened;
+    writable(selector, resolves) {
+      person.account();
+      return selector === undefined ? choose(opened, resolves) : workspaces.byName(selector);
     },
-    async remove(opened) {
-      workspaces.splice(workspaces.indexOf(opened), 1);
-      await opened.workspace.stop();
-      database.sql("DELETE FROM workspaces WHERE id = ?").run(opened.workspace.id);
-      ports.removeDatabase(opened.workspace.id);
+    create: workspaces.create,
+    add: workspaces.add,
+    remove: workspaces.remove,
+    setAside: workspaces.setAside,
+    use: workspaces.use,
+    rename(one, name) {
+      requireShared(one, "keeps its name");
+      workspaces.rename(one, name);
     },
-    async setAside(id, why) {
-      const hurt = workspaces.find(({ workspace }) => workspace.id === id);
-      if (!hurt) return;
-      workspaces.splice(workspaces.indexOf(hurt), 1);
-      broken.push({ id, slug: hurt.slug, why: unusable(hurt.slug, why) });
-      ports.log.error(
-        { workspace: id, error: why.code },
-        "a workspace's database has failed; it is set aside",
-      );
-      await hurt.workspace.stop();
-    },
-    use(opened) {
-      for (const one of workspaces) one.used = one === opened;
-      database.sql("UPDATE workspaces SET used = (id = ?)").run(opened.workspace.id);
-    },
-    rename(opened, name) {
-      requireShared(opened, "keeps its name");
-      opened.slug = name === opened.slug ? name : newSlug(name);
-      database
-        .sql("UPDATE workspaces SET slug = ?, unnamed = 0 WHERE id = ?")
-        .run(opened.slug, opened.workspace.id);
-    },
-    settleSlug(opened, name) {
-      const row = database.sql("SELECT unnamed FROM workspaces WHERE id = ?").get(opened.workspace.id);
-      if (row?.unnamed !== 1) return;
-      opened.slug = freeSlug(name);
-      database
-        .sql("UPDATE workspaces SET slug = ?, unnamed = 0 WHERE id = ?")
-        .run(opened.slug, opened.workspace.id);
-      opened.workspace.changed.notify();
-    },
+    settleSlug: workspaces.settleSlug,
+    move: workspaces.move,
+    reopen: workspaces.reopen,
+    discardAll: workspaces.discardAll,
+    follow,
     listen(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
     start() {
-      started = true;
-      for (const opened of workspaces) begin(opened);
+      workspaces.start();
+      sync.start();
     },
     async stop() {
-      await Promise.all(workspaces.map(({ workspace }) => workspace.stop()));
+      sync.stop();
+      await workspaces.stop();
       database.close();
     },
   };
   const reacts = reactions.map((make) => make(peer));
-  for (const row of database.sql("SELECT * FROM workspaces ORDER BY position").all()) await openOrNote(row);
+  if (!person.isLoggedOut()) document.set("name", "", { name: options.name });
+  await workspaces.openAll();
   return peer;
-}
-
-function unusable(slug: string, error: unknown): MeshError {
-  const { code, message } = errorShape(error);
-  return new MeshError(
-    code,
-    `The workspace ${slug} can't be used: ${message}`,
-    "See what `claudemesh doctor` says of it.",
-  );
 }

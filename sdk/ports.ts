@@ -10,6 +10,7 @@ import type {
   Migration,
   Network,
   Random,
+  Stretch,
   Timers,
 } from "#protocol/ports.ts";
 
@@ -20,11 +21,14 @@ export type PeerPorts = {
   curves: Curves;
   dial: Dial;
   fetchJson: FetchJson;
+  stretch: Stretch;
   /** Where nobody can tell, dead links are noticed by their silence alone. */
   network?: Network;
   keychain: Keychain;
   /** One database an account, one a workspace; `name` is "account" or a workspace id. */
   openDatabase(name: string, migrations: readonly Migration[]): Database;
   removeDatabase(name: string): void;
+  /** The account goes by another name now, on whichever of its machines it was given. */
+  renamed?(name: string): void;
   log: Log;
 };

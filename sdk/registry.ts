@@ -11,6 +11,7 @@ import { claimNames, session } from "./features/session.ts";
 import { topic, topicHandlers } from "./features/topic.ts";
 import { learnName, workspace, workspaceHandlers } from "./features/workspace.ts";
 import type { Abilities, Caller, Peer } from "./peer.ts";
+import type { Brokers } from "./which-broker.ts";
 
 export const abilities: Abilities = {
   features: [workspace, member, session, group, message, receipt, topic],
@@ -18,7 +19,7 @@ export const abilities: Abilities = {
 };
 
 /** What a peer answers anywhere; a daemon adds what only a daemon does. */
-export function peerHandlersOf(peer: Peer, defaultBroker: () => string | null) {
+export function peerHandlersOf(peer: Peer, brokers: Brokers) {
   return {
     audit: auditHandlers(peer),
     group: groupHandlers(peer),
@@ -26,7 +27,7 @@ export function peerHandlersOf(peer: Peer, defaultBroker: () => string | null) {
     message: messageHandlers(peer),
     peer: peerHandlers(peer),
     topic: topicHandlers(peer),
-    workspace: workspaceHandlers(peer, defaultBroker),
+    workspace: workspaceHandlers(peer, brokers),
   } satisfies Partial<Handlers<Caller>>;
 }
 

@@ -9,6 +9,7 @@ import { onTestFinished } from "vitest";
 import { systemClock, systemRandom, systemTimers } from "#adapters/clock.ts";
 import { nodeCurves } from "#adapters/curves.ts";
 import { openSqlite } from "#adapters/sqlite.ts";
+import { nodeStretch } from "#adapters/stretch.ts";
 import { openSqliteStores } from "#broker/adapters/sqlite-stores.ts";
 import { createBroker } from "#broker/broker.ts";
 import { createBus } from "#broker/bus.ts";
@@ -63,6 +64,7 @@ export async function createMesh(limits: Partial<BrokerLimits> = {}) {
     timers: systemTimers,
     random: systemRandom,
     curves: nodeCurves,
+    stretch: nodeStretch,
     log: logInto(logged),
   };
   const fatal = (error: unknown) => logged.push(`fatal ${String(error)}`);
@@ -120,7 +122,7 @@ export async function createMesh(limits: Partial<BrokerLimits> = {}) {
       removeDatabase() {},
     };
     const peer = await createPeer(ports, { name, host: "test" }, abilities);
-    const handlers = peerHandlersOf(peer, () => ORIGIN);
+    const handlers = peerHandlersOf(peer, { given: ORIGIN, embedded: null });
     const opened = () => {
       const [only] = peer.opened();
       if (!only) throw new Error(`${name} is in no workspace`);

@@ -9,7 +9,7 @@ test("who registers is in at once, and finds the account again by passphrase or 
   const { holder, laptop, tokens } = await registered(world);
   expect(tokens.expiresAt - world.time.clock.now()).toBe(10 * MINUTE);
   const { devices } = await world.call("devices", {}, { token: tokens.access });
-  expect(devices).toMatchObject([{ id: laptop.id, device: laptop.device, revoked: false }]);
+  expect(devices).toMatchObject([{ id: laptop.id, entry: { device: laptop.device }, revoked: false }]);
   const { login, loginKey, recoveryKey, user } = holder;
   expect(await world.call("login", { login, key: loginKey })).toMatchObject({
     user,

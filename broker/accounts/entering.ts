@@ -43,17 +43,18 @@ export function entering(ports: AccountPorts, documents: Waiting): Operations<Ca
   /** Stands for the hashes of an account that isn't there: nothing hashes to it that anybody knows. */
   const nobodys = { passphrase: random(32), recovery: random(32) };
 
-  const result = async (origin: string, { user, device, family }: Entry, refresh: string) => {
-    const access = { user, device: idOf(fromBase64url(device.key)), family: family.id };
+  const result = async (origin: string, { user, entry, family }: Entry, refresh: string) => {
+    const access = { user, device: idOf(fromBase64url(entry.device.key)), family: family.id };
     return { ...(await tokens.access(origin, access)), refresh };
   };
 
   /** What the store takes in, once the device has shown whose it is. @throws bad_signature, bad_data */
   const judged = async (
     { user, root }: Pick<Account, "user" | "root">,
-    { device, sealing, at, proof }: CallParams<"enter">,
+    params: CallParams<"enter">,
     origin: string,
   ): Promise<{ entry: Entry; refresh: string }> => {
+    const { device, sealing, at, proof } = params;
     const now = Math.floor(clock.now());
     if (Math.abs(now - at) > CLOCK_MS) {
       throw new MeshError(
@@ -66,7 +67,7 @@ export function entering(ports: AccountPorts, documents: Waiting): Operations<Ca
     await requireSignature(curves.verify(fromBase64url(device.key), input, fromBase64url(proof)), "device");
     await verifyCertificate(curves, user, fromBase64url(root), device);
     const { refresh, family } = newFamily(random, now);
-    return { entry: { user, device, sealing, at: now, family }, refresh };
+    return { entry: { user, entry: params, at: now, family }, refresh };
   };
 
   const enter = async (

@@ -2,7 +2,7 @@
  * What accounts ask of a database. Boxes are sealed, tokens and login keys come as hashes: nothing in here opens anything,
  * but for the seeds of the keys that sign JWTs. Times in ms of the broker's clock; each call is one transaction.
  */
-import type { CertifiedDevice } from "#protocol/account/api.ts";
+import type { AccountDevice, CallParams } from "#protocol/account/api.ts";
 
 export type Account = {
   user: string;
@@ -18,15 +18,6 @@ export type Account = {
 export type LoginHashes = { passphrase: Uint8Array; recovery: Uint8Array };
 
 export type NewAccount = Account & { login: string; hashes: LoginHashes };
-
-export type Device = {
-  id: string;
-  device: CertifiedDevice;
-  sealing: string;
-  enteredAt: number;
-  lastSeenAt: number;
-  revoked: boolean;
-};
 
 /** Refresh tokens that follow from one entry: each is worth one refresh, and only the newest two are known. */
 export type Family = {
@@ -45,8 +36,8 @@ export type NewFamily = { id: string; current: Uint8Array; expiresAt: number };
 
 export type Entry = {
   user: string;
-  device: CertifiedDevice;
-  sealing: string;
+  /** As it was sent: the device's signature in it is for its person's other devices too. */
+  entry: CallParams<"enter">;
   at: number;
   family: NewFamily;
 };
@@ -93,8 +84,8 @@ export type AccountStore = {
   loginHashes(login: string): Promise<(LoginHashes & { user: string }) | null>;
   account(user: string): Promise<Account | null>;
   /** In the order in which they came in, revoked ones too. */
-  devices(user: string): Promise<Device[]>;
-  device(user: string, id: string): Promise<Device | null>;
+  devices(user: string): Promise<AccountDevice[]>;
+  device(user: string, id: string): Promise<AccountDevice | null>;
   /** Accounts that a device is in; a few at most. */
   usersOf(device: string): Promise<string[]>;
   /**

@@ -1,9 +1,9 @@
 /** Accounts in the broker's SQLite file, beside the log. */
-import { certifiedDevice } from "#protocol/account/api.ts";
+import { type AccountDevice, deviceEntry } from "#protocol/account/api.ts";
 import { equalBytes } from "#protocol/bytes.ts";
 import { MeshError } from "#protocol/errors.ts";
 import type { Database, SqlRow, SqlValue } from "#protocol/ports.ts";
-import type { AccountStore, Device, Family } from "../accounts/store.ts";
+import type { AccountStore, Family } from "../accounts/store.ts";
 import { enterDevice, keepDocument, rotateSeed } from "./sqlite-devices.ts";
 import { namedIfFull } from "./sqlite-store.ts";
 
@@ -86,7 +86,7 @@ export function openSqliteAccounts(database: Database): AccountStore {
 
     async family(id) {
       const row = await get(
-        `SELECT f.*, d.certified, r.at AS device_revoked_at FROM families f
+        `SELECT f.*, d.entry, r.at AS device_revoked_at FROM families f
          JOIN devices d ON d.user = f.user AND d.id = f.device
          LEFT JOIN revoked_devices r ON r.user = f.user AND r.device = f.device WHERE f.id = ?`,
         id,
@@ -179,11 +179,10 @@ export function openSqliteAccounts(database: Database): AccountStore {
   };
 }
 
-function deviceOf(row: SqlRow): Device {
+function deviceOf(row: SqlRow): AccountDevice {
   return {
     id: String(row.id),
-    device: certifiedDevice.parse(JSON.parse(String(row.certified))),
-    sealing: String(row.sealing),
+    entry: deviceEntry.parse(JSON.parse(String(row.entry))),
     enteredAt: Number(row.entered_at),
     lastSeenAt: Number(row.last_seen_at),
     revoked: row.revoked_at !== null,
@@ -195,7 +194,7 @@ function familyOf(row: SqlRow): Family {
     id: String(row.id),
     user: String(row.user),
     device: String(row.device),
-    key: certifiedDevice.parse(JSON.parse(String(row.certified))).key,
+    key: deviceEntry.parse(JSON.parse(String(row.entry))).device.key,
     isDeviceRevoked: row.device_revoked_at !== null,
     isRevoked: row.revoked_at !== null,
     expiresAt: Number(row.expires_at),

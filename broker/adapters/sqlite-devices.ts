@@ -1,15 +1,15 @@
 /** What changes an account's devices, each inside the caller's transaction: they come in, and they fall. */
-import { type CertifiedDevice, certifiedDevice } from "#protocol/account/api.ts";
+import { deviceEntry } from "#protocol/account/api.ts";
 import { deviceLine } from "#protocol/certificate.ts";
 import type { Database } from "#protocol/ports.ts";
 import type { AccountDocument, Entry, Rotation } from "../accounts/store.ts";
 
 export function enterDevice(
   database: Database,
-  { user, device, sealing, at, family }: Entry,
+  { user, entry, at, family }: Entry,
   { onlyVouched, most }: { onlyVouched: boolean; most: number } = { onlyVouched: false, most: 1 },
 ): "entered" | "revoked" | "unknown" | "full" {
-  const line = deviceLine(device);
+  const line = deviceLine(entry.device);
   const [id = "", ...via] = line;
   const revoked = revokedOf(database, user);
   if (line.some((one) => revoked.has(one))) return "revoked";
@@ -21,10 +21,10 @@ export function enterDevice(
   if (!isKnown && Number(count?.count) >= most) return "full";
   database
     .sql(
-      `INSERT INTO devices (user, id, certified, sealing, entered_at, last_seen_at) VALUES (?1, ?2, ?3, ?4, ?5, ?5)
-       ON CONFLICT (id, user) DO UPDATE SET certified = ?3, sealing = ?4, entered_at = ?5, last_seen_at = ?5`,
+      `INSERT INTO devices (user, id, entry, sealing, entered_at, last_seen_at) VALUES (?1, ?2, ?3, ?4, ?5, ?5)
+       ON CONFLICT (id, user) DO UPDATE SET entry = ?3, sealing = ?4, entered_at = ?5, last_seen_at = ?5`,
     )
-    .run(user, id, JSON.stringify(device), sealing, at);
+    .run(user, id, JSON.stringify(entry), entry.sealing, at);
   endFamilies(database, user, id, at);
   database
     .sql("INSERT INTO families (id, user, device, current, expires_at) VALUES (?, ?, ?, ?, ?)")
@@ -99,9 +99,9 @@ function revokedOf(database: Database, user: string): Set<string> {
 }
 
 function devicesOf(database: Database, user: string): { id: string; line: string[] }[] {
-  const rows = database.sql("SELECT id, certified FROM devices WHERE user = ?").all(user);
-  return rows.map(({ id, certified }) => {
-    const device: CertifiedDevice = certifiedDevice.parse(JSON.parse(String(certified)));
+  const rows = database.sql("SELECT id, entry FROM devices WHERE user = ?").all(user);
+  return rows.map(({ id, entry }) => {
+    const { device } = deviceEntry.parse(JSON.parse(String(entry)));
     return { id: String(id), line: deviceLine(device) };
   });
 }

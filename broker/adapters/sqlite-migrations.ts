@@ -50,7 +50,7 @@ export const MIGRATIONS: readonly Migration[] = [
       ) STRICT;
       CREATE TABLE devices (
         user TEXT NOT NULL REFERENCES accounts, id TEXT NOT NULL,
-        certified TEXT NOT NULL, sealing TEXT NOT NULL,
+        entry TEXT NOT NULL, sealing TEXT NOT NULL,
         entered_at INTEGER NOT NULL, last_seen_at INTEGER NOT NULL
       ) STRICT;
       CREATE UNIQUE INDEX devices_by_id ON devices (id, user);

@@ -1,4 +1,4 @@
-/** down, status, whoami, version */
+/** down, status, version */
 import { connectDaemon } from "#adapters/daemon-client.ts";
 import { clientSocket } from "#adapters/home.ts";
 import { VERSION } from "#adapters/version.ts";
@@ -47,27 +47,6 @@ const status: Verb = {
   },
 };
 
-const whoami: Verb = {
-  name: "whoami",
-  group: "account",
-  summary: "the account on this machine",
-  examples: ["claudemesh whoami"],
-  async run({ daemon, print }) {
-    const client = await daemon();
-    const found = await client.account.whoami({});
-    const rows = [
-      ["name", found.name],
-      ["user id", found.userId],
-      ["root", found.rootFingerprint],
-      ["device", found.device.fingerprint],
-      ["account", found.registered ? "registered" : "on this machine only"],
-      ["broker", found.broker ?? "none"],
-      ...found.stored.map(({ what, where }) => [what, where]),
-    ];
-    print(found, table(rows));
-  },
-};
-
 const version: Verb = {
   name: "version",
   summary: "the version",
@@ -76,4 +55,4 @@ const version: Verb = {
   run: ({ print }) => print({ version: VERSION }, VERSION),
 };
 
-export const daemonVerbs = [status, down, whoami, version];
+export const daemonVerbs = [status, down, version];

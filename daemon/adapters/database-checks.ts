@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import Sqlite from "better-sqlite3";
 import type { Check } from "#protocol/features/daemon.ts";
+import { decodeIdentity } from "#sdk/account/identity.ts";
 import { bad, good, type HomeCheck, unknown } from "../doctor.ts";
 
 /** How a workspace's damaged database is replaced; `file` stays for whoever can still read something of it. */
@@ -37,25 +38,27 @@ export const databaseCheck: HomeCheck = {
   },
 };
 
-/** Without them the next start would make another person of this home. */
+/** Without them the daemon doesn't start. */
 export const keyCheck: HomeCheck = {
   name: "keys",
   look({ home }) {
     const folder = join(home, "keys");
     if (!existsSync(join(home, "account.db"))) return unknown("keys", "There is no account yet.");
-    const wrong = ["seed", "device"].filter((name) => {
-      const path = join(folder, name);
-      return !existsSync(path) || readFileSync(path).length !== 32;
-    });
-    return wrong.length > 0
-      ? bad(
-          "keys",
-          `Missing or damaged in ${folder}: ${wrong.join(", ")}.`,
-          "Restore them from a backup before the next start: without them it would begin as somebody else.",
-        )
-      : good("keys", folder);
+    const path = join(folder, "identity");
+    return isWhole(path)
+      ? good("keys", folder)
+      : bad("keys", `${path} is missing or damaged.`, "Restore it from a backup, or log in again.");
   },
 };
+
+function isWhole(path: string): boolean {
+  try {
+    decodeIdentity(readFileSync(path));
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** Of the embedded broker, by the address that most of this account's workspaces know it by. */
 export function embeddedPort(home: string): number | undefined {

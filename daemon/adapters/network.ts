@@ -35,9 +35,20 @@ export const dial: Dial = (url) =>
     );
   });
 
-export const fetchJson: FetchJson = async (url) => {
+export const fetchJson: FetchJson = async (url, post) => {
+  const limits = {
+    signal: AbortSignal.timeout(FETCH_LIMIT_MS + (post?.waitMs ?? 0)),
+    redirect: "error",
+  } as const;
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(FETCH_LIMIT_MS), redirect: "error" });
+    const response = await (post
+      ? fetch(url, {
+          ...limits,
+          method: "POST",
+          headers: { ...post.headers, "content-type": "application/json" },
+          body: JSON.stringify(post.body),
+        })
+      : fetch(url, limits));
     const date = Date.parse(response.headers.get("date") ?? "");
     const body = await response.json().catch(() => null);
     return { status: response.status, body, ...(Number.isNaN(date) ? {} : { date }) };

@@ -1,31 +1,40 @@
-/** account.whoami */
+/** account.whoami: who, and what of it lies where on this machine */
 import { fromBase64url } from "#protocol/bytes.ts";
 import { sha256 } from "#protocol/hash.ts";
 import type { Handlers } from "#protocol/registry.ts";
+import { deviceName } from "#sdk/features/account.ts";
 import { fingerprint } from "#sdk/fingerprint.ts";
 import type { Caller, Peer } from "#sdk/peer.ts";
-import type { DaemonConfig, DaemonPorts } from "../ports.ts";
+import { type Brokers, brokerForNew } from "#sdk/which-broker.ts";
+import type { DaemonPorts } from "../ports.ts";
 
-export function accountHandlers(
+export function whoamiHandler(
   peer: Peer,
   ports: DaemonPorts,
-  config: DaemonConfig,
-): Handlers<Caller>["account"] {
+  brokers: Brokers,
+): Pick<Handlers<Caller>["account"], "whoami"> {
   return {
     whoami() {
-      const { user, name, rootKey, device } = peer.account;
+      const { user, name, rootKey, device, home } = peer.account;
+      const secrets = home ? "seed and device key; the root is in the vault" : "root, seed and device key";
       return {
         userId: user,
         name,
-        // Registering at a broker is what `login` will do; until then the account lives on this machine.
-        registered: false,
-        broker: config.defaultBroker,
-        device: { id: device.id, fingerprint: fingerprint(fromBase64url(device.id)) },
+        registered: home !== null,
+        email: home?.email ?? null,
+        broker: home?.origin ?? brokerForNew(brokers, peer.person),
+        device: {
+          id: device.id,
+          name: deviceName(peer, device.id),
+          fingerprint: fingerprint(fromBase64url(device.id)),
+        },
         rootFingerprint: fingerprint(sha256(rootKey)),
+        trouble: peer.sync.trouble()?.message ?? null,
         stored: [
-          { what: "root, seed and device key", where: `${ports.home}/keys` },
+          { what: secrets, where: `${ports.home}/keys` },
           { what: "account and workspaces", where: `${ports.home}/account.db` },
           { what: "messages, one file a workspace", where: `${ports.home}/workspaces` },
+          ...(home ? [{ what: "vault and account document, sealed", where: home.origin }] : []),
         ],
       };
     },

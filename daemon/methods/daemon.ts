@@ -5,6 +5,7 @@ import type { Handlers } from "#protocol/registry.ts";
 import { noteOf } from "#sdk/features/workspace.ts";
 import { unreadCount } from "#sdk/messages/inbox.ts";
 import type { Broken, Caller, Opened, Peer } from "#sdk/peer.ts";
+import { brokerForNew } from "#sdk/which-broker.ts";
 import { PERSONAL } from "#sdk/which-workspace.ts";
 import type { DaemonConfig, DaemonPorts } from "../ports.ts";
 import type { WorkspaceSockets } from "../workspace-sockets.ts";
@@ -27,8 +28,11 @@ export function daemonHandlers(
         home: ports.home,
         socket: ports.socketPath,
       },
-      account: { userId: peer.account.user, name: peer.account.name },
-      broker: { url: config.defaultBroker, embedded: config.embedded },
+      account: { userId: peer.person.user(), name: peer.person.name() },
+      broker: {
+        url: brokerForNew(config.brokers, peer.person),
+        embedded: config.brokers.embedded !== null,
+      },
       workspaces: [...peer.opened().map(openStatus), ...peer.broken().map(brokenStatus)].map((one) => ({
         ...one,
         socket: sockets.pathOf(one.id),

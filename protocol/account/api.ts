@@ -29,12 +29,17 @@ export const tokens = z.strictObject({
 });
 
 /** A device comes in: its certificate, its X25519 key, and its own signature over `enterInput`. */
-const entry = z.strictObject({ device: certifiedDevice, sealing: key32, at: time, proof: signature });
+export const deviceEntry = z.strictObject({
+  device: certifiedDevice,
+  sealing: key32,
+  at: time,
+  proof: signature,
+});
 
 export const accountDevice = z.strictObject({
   id,
-  device: certifiedDevice,
-  sealing: key32,
+  /** As the device came in: its signature says that the X25519 key is its own. */
+  entry: deviceEntry,
   enteredAt: time,
   lastSeenAt: time,
   revoked: z.boolean(),
@@ -68,7 +73,7 @@ export const accountCalls = calls({
       recovery: box,
       contents: box,
       proof: signature,
-      entry,
+      entry: deviceEntry,
     }),
     result: tokens,
   },
@@ -85,7 +90,7 @@ export const accountCalls = calls({
     }),
   },
   /** A certified device comes in; with a ticket, or with a certificate of a device that is in. @throws device_revoked */
-  enter: { token: "ticket", params: entry, result: tokens },
+  enter: { token: "ticket", params: deviceEntry, result: tokens },
   /** New tokens for an old one. `proof`: the device's signature over `refreshInput`. @throws logged_out */
   refresh: {
     token: "none",

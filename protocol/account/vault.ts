@@ -22,7 +22,7 @@ export const formerIdentity = z.strictObject({
     .max(1000),
 });
 
-const contentsSchema = z.strictObject({
+export const contentsSchema = z.strictObject({
   type: z.literal("contents"),
   seeds: formerIdentity.shape.seeds,
   formerly: z.array(formerIdentity).max(100),

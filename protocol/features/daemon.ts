@@ -1,4 +1,4 @@
-/** The daemon itself, the account it serves, the sessions attached to it, and what happens in it as it happens. */
+/** The daemon itself, the sessions attached to it, and what happens in it as it happens. */
 import { z } from "zod";
 import { done, isoTime, methods } from "../method.ts";
 import { id } from "../schema.ts";
@@ -73,24 +73,6 @@ export const daemonMethods = methods({
     params: z.strictObject({}),
     /** Each hop of one message in order, in µs since the hop before. */
     result: z.object({ hops: z.array(z.object({ hop: z.string(), us: z.int() })), totalUs: z.int() }),
-  },
-});
-
-export const accountMethods = methods({
-  /** The account that this daemon serves. */
-  whoami: {
-    scope: "read",
-    params: z.strictObject({}),
-    result: z.object({
-      userId: id,
-      name: z.string(),
-      registered: z.boolean(),
-      broker: z.string().nullable(),
-      device: z.object({ id, fingerprint: z.string() }),
-      rootFingerprint: z.string(),
-      /** What lies where on this machine. */
-      stored: z.array(z.object({ what: z.string(), where: z.string() })),
-    }),
   },
 });
 

@@ -1,12 +1,18 @@
-/** A person on this device: root, seed and device key, made on first use and kept in the keychain. */
+/** A person on this device, made on first use: who they are, what opens what is sealed to them, what they sign with. */
+
 import { fromBase64url, toBase64url } from "#protocol/bytes.ts";
-import { certificateInput } from "#protocol/chain/entries.ts";
+import type { Certified } from "#protocol/certificate.ts";
+import { certificateInput } from "#protocol/certificate.ts";
 import { idOf, memberSealingSecret } from "#protocol/derive.ts";
 import { MeshError } from "#protocol/errors.ts";
 import type { Database, Migration } from "#protocol/ports.ts";
 import type { PeerPorts } from "../ports.ts";
+import { type Identity, keepIdentity, readIdentity } from "./identity.ts";
 
 export type Seed = { number: number; secret: Uint8Array };
+
+/** Where the account is registered, and by which address its person logs in there. */
+export type Home = { origin: string; email: string };
 
 export type Account = {
   user: string;
@@ -14,7 +20,18 @@ export type Account = {
   rootKey: Uint8Array;
   /** Every one that it has had, in order of their numbers: what was sealed under an old one stays readable. */
   seeds: readonly Seed[];
-  device: { id: string; secret: Uint8Array; key: Uint8Array; certificate: Uint8Array };
+  /** Identities of this person before this one. */
+  formerly: readonly { user: string; seeds: readonly Seed[] }[];
+  device: {
+    id: string;
+    secret: Uint8Array;
+    key: Uint8Array;
+    certificate: Uint8Array;
+    /** Who certified it, up to the device that the root certified; empty where the root did. */
+    via: Certified["via"];
+  };
+  /** Null for an account that lives on this machine only. */
+  home: Home | null;
 };
 
 /** The one that the chains name. */
@@ -31,8 +48,14 @@ const MIGRATIONS: readonly Migration[] = [
   {
     name: "0001-account",
     sql: `
+      -- Whose machine this is. Home and e-mail are kept for the next login when the keys are forgotten.
       CREATE TABLE account (
-        user TEXT PRIMARY KEY, root_key TEXT NOT NULL, seed_number INTEGER NOT NULL, certificate TEXT NOT NULL
+        user TEXT PRIMARY KEY, home TEXT, email TEXT, logged_out INTEGER NOT NULL DEFAULT 0,
+        document_version INTEGER NOT NULL DEFAULT 0, document_hash TEXT
+      ) STRICT;
+      -- The account document, an entry a row; null for one that was taken away.
+      CREATE TABLE document (
+        key TEXT PRIMARY KEY, at INTEGER NOT NULL, value TEXT
       ) STRICT;
       CREATE TABLE workspaces (
         id TEXT PRIMARY KEY,
@@ -60,57 +83,111 @@ export function openAccountDatabase(ports: Pick<PeerPorts, "openDatabase">): Dat
   return ports.openDatabase("account", MIGRATIONS);
 }
 
-/** The account of this device; a new, local one where none is. Its root stays beside the seed until it is registered. */
-export async function loadAccount(ports: PeerPorts, database: Database, name: string): Promise<Account> {
-  const known = database.sql("SELECT * FROM account").get();
-  const seed = ports.keychain.get("seed");
-  const secret = ports.keychain.get("device");
-  if (known) {
-    // Making new ones would make another person of this device, unknown to all of its workspaces.
-    if (!seed || !secret) {
-      throw new MeshError(
-        "bad_data",
-        "This account's keys are missing.",
-        "Restore them from a backup; `claudemesh doctor` says where they belong.",
-      );
-    }
-    const key = await ports.curves.signingPublicKey(secret);
-    return {
-      user: String(known.user),
-      name,
-      rootKey: fromBase64url(String(known.root_key)),
-      seeds: [{ number: Number(known.seed_number), secret: seed }],
-      device: { id: idOf(key), secret, key, certificate: fromBase64url(String(known.certificate)) },
-    };
+/**
+ * The account of this device; a new, local one where there has never been any. Null after a logout.
+ * @throws MeshError bad_data when the keys of the one that was here are missing
+ */
+export async function loadAccount(
+  ports: PeerPorts,
+  database: Database,
+  name: string,
+): Promise<Account | null> {
+  const row = database.sql("SELECT * FROM account").get();
+  const identity = readIdentity(ports.keychain);
+  if (identity) {
+    const account = accountOf(identity, name);
+    // A crash came between the two: the keys are what counts.
+    if (row?.user !== account.user || row.logged_out === 1) enterAccount(database, account);
+    return account;
   }
-  return makeAccount(ports, database, name);
+  if (row?.logged_out === 1) return null;
+  // Making new ones would make another person of this device, unknown to all of its workspaces.
+  if (row)
+    throw new MeshError(
+      "bad_data",
+      "This account's keys are missing.",
+      "Restore them from a backup; `claudemesh doctor` says where they belong.",
+    );
+  return keepAccount(ports, database, await newIdentity(ports), name);
 }
 
-async function makeAccount(ports: PeerPorts, database: Database, name: string): Promise<Account> {
-  const { curves, keychain, random } = ports;
-  // Whatever a crash left behind is used again, so a half-made account becomes whole instead of another one.
-  const secretOf = (item: string) => {
-    const secret = keychain.get(item) ?? random(32);
-    keychain.set(item, secret);
-    return secret;
-  };
-  const root = secretOf("root");
-  const seed = secretOf("seed");
-  const secret = secretOf("device");
+/** From now on this device is that person's. */
+export function keepAccount(
+  { keychain }: Pick<PeerPorts, "keychain">,
+  database: Database,
+  identity: Identity,
+  name: string,
+): Account {
+  keepIdentity(keychain, identity);
+  const account = accountOf(identity, name);
+  enterAccount(database, account);
+  return account;
+}
+
+function enterAccount(database: Database, { user, home }: Account): void {
+  database.transaction(() => {
+    database.sql("DELETE FROM account WHERE user <> ?").run(user);
+    database
+      .sql(
+        `INSERT INTO account (user, home, email) VALUES (?1, ?2, ?3)
+         ON CONFLICT DO UPDATE SET home = ?2, email = ?3, logged_out = 0`,
+      )
+      .run(user, home?.origin ?? null, home?.email ?? null);
+  });
+}
+
+export async function newIdentity({ curves, random }: PeerPorts): Promise<Identity> {
+  const root = random(32);
   const rootKey = await curves.signingPublicKey(root);
-  const user = idOf(rootKey);
-  const key = await curves.signingPublicKey(secret);
-  const certificate = await curves.sign(root, certificateInput(user, key));
-  database
-    .sql("INSERT OR REPLACE INTO account (user, root_key, seed_number, certificate) VALUES (?, ?, 0, ?)")
-    .run(user, toBase64url(rootKey), toBase64url(certificate));
+  const secret = random(32);
   return {
-    user,
+    type: "identity",
+    rootKey: toBase64url(rootKey),
+    root: toBase64url(root),
+    seeds: [{ number: 0, secret: toBase64url(random(32)) }],
+    formerly: [],
+    secret: toBase64url(secret),
+    device: await certifyByRoot(curves, root, secret),
+    home: null,
+  };
+}
+
+/** A device of the person whose root it is. */
+export async function certifyByRoot(
+  curves: PeerPorts["curves"],
+  root: Uint8Array,
+  deviceSecret: Uint8Array,
+): Promise<Identity["device"]> {
+  const user = idOf(await curves.signingPublicKey(root));
+  const key = await curves.signingPublicKey(deviceSecret);
+  const certificate = await curves.sign(root, certificateInput(user, key));
+  return { key: toBase64url(key), certificate: toBase64url(certificate), via: [] };
+}
+
+export function accountOf(identity: Identity, name: string): Account {
+  const rootKey = fromBase64url(identity.rootKey);
+  const key = fromBase64url(identity.device.key);
+  return {
+    user: idOf(rootKey),
     name,
     rootKey,
-    seeds: [{ number: 0, secret: seed }],
-    device: { id: idOf(key), secret, key, certificate },
+    seeds: seedsOf(identity.seeds),
+    formerly: identity.formerly.map(({ user, seeds }) => ({ user, seeds: seedsOf(seeds) })),
+    device: {
+      id: idOf(key),
+      secret: fromBase64url(identity.secret),
+      key,
+      certificate: fromBase64url(identity.device.certificate),
+      via: identity.device.via,
+    },
+    home: identity.home,
   };
+}
+
+function seedsOf(seeds: Identity["seeds"]): Seed[] {
+  return seeds
+    .map(({ number, secret }) => ({ number, secret: fromBase64url(secret) }))
+    .toSorted((a, b) => a.number - b.number);
 }
 
 /** Derived, never copied: the same on every machine of the person. */

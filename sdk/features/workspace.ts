@@ -14,6 +14,7 @@ import { findPeer } from "../messages/address.ts";
 import { unreadCount } from "../messages/inbox.ts";
 import { memberNames } from "../messages/names.ts";
 import type { Caller, Opened, Peer } from "../peer.ts";
+import { type Brokers, brokerForNew } from "../which-broker.ts";
 import { requireShared } from "../which-workspace.ts";
 import type { Workspace } from "../workspace.ts";
 
@@ -47,14 +48,11 @@ export function learnName(peer: Peer) {
   };
 }
 
-export function workspaceHandlers(
-  peer: Peer,
-  defaultBroker: () => string | null,
-): Handlers<Caller>["workspace"] {
+export function workspaceHandlers(peer: Peer, brokers: Brokers): Handlers<Caller>["workspace"] {
   return {
     list: () => ({ workspaces: peer.opened().map(listed) }),
     async create({ name }) {
-      const opened = await peer.create(name, defaultBroker());
+      const opened = await peer.create(name, brokerForNew(brokers, peer.person));
       return { id: opened.workspace.id, slug: opened.slug, broker: opened.workspace.broker };
     },
     use({ workspace: selector }) {

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { systemRandom } from "#adapters/clock.ts";
 import { nodeCurves } from "#adapters/curves.ts";
 import { openSqlite } from "#adapters/sqlite.ts";
+import { nodeStretch } from "#adapters/stretch.ts";
 import { encodeFrame, type FromBroker, newNonce } from "#protocol/frames.ts";
 import type { Socket } from "#protocol/ports.ts";
 import { createVirtualTime } from "#test/virtual-time.ts";
@@ -64,6 +65,7 @@ async function linkAt() {
     timers: time.timers,
     random: (length) => new Uint8Array(length).fill(255), // the longest delays
     curves: nodeCurves,
+    stretch: nodeStretch,
     log: { debug() {}, info() {}, warn() {}, error() {} },
     network: {
       onChange(run) {
@@ -91,6 +93,7 @@ async function linkAt() {
     removeDatabase() {},
   };
   const account = await loadAccount(ports, openAccountDatabase(ports), "alice");
+  if (!account) throw new Error("a new device has an account");
   const states: string[] = [];
   const link = createLink(ports, account, AN_ID, "http://broker.test", {
     greeting: () => ({ logId: null, cursor: 0, last: null, labels: [], invite: null }),

@@ -67,7 +67,7 @@ test("what is safe to mend is mended with --fix, each said; without it nothing i
   const alice = await alone();
   await alice.kill9();
   chmodSync(alice.home, 0o755);
-  chmodSync(pathIn(alice, "keys", "seed"), 0o644);
+  chmodSync(pathIn(alice, "keys", "identity"), 0o644);
   writeFileSync(pathIn(alice, "config.json.999999.tmp"), "half");
   const config = JSON.parse(readFileSync(pathIn(alice, "config.json"), "utf8"));
   writeFileSync(pathIn(alice, "config.json"), JSON.stringify({ ...config, port: 40123 }).slice(0, -1));
@@ -84,7 +84,7 @@ test("what is safe to mend is mended with --fix, each said; without it nothing i
   const mended = await diagnose(alice, "--fix");
   expect(mended.wrong).toEqual([]);
   for (const words of [
-    "keys/seed",
+    "keys/identity",
     alice.home,
     "config.json.damaged",
     "daemon.sock",
@@ -94,7 +94,7 @@ test("what is safe to mend is mended with --fix, each said; without it nothing i
     expect(mended.repairs.join("\n")).toContain(words);
   }
   expect(statSync(alice.home).mode & 0o777).toBe(0o700);
-  expect(statSync(pathIn(alice, "keys", "seed")).mode & 0o777).toBe(0o600);
+  expect(statSync(pathIn(alice, "keys", "identity")).mode & 0o777).toBe(0o600);
   // What could still be read of the configuration is kept.
   expect(JSON.parse(readFileSync(pathIn(alice, "config.json"), "utf8"))).toEqual({ ...config, port: 40123 });
   expect((await diagnose(alice, "--fix")).repairs).toEqual([]);
@@ -126,7 +126,7 @@ test("a damaged database and missing keys are named, with a daemon and without, 
   expect(readFileSync(file, "utf8")).toContain("noise");
 
   await alice.ok("down");
-  rmSync(pathIn(alice, "keys", "seed"));
+  rmSync(pathIn(alice, "keys", "identity"));
   expect((await diagnose(alice)).of("keys")).toMatchObject({
     ok: false,
     fix: expect.stringContaining("backup"),

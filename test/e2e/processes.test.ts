@@ -61,7 +61,7 @@ test("home and socket are the owner's alone; what lies in the way is refused, no
   const alice = await world.person("alice", null, ["--no-broker"]);
   expect(lstatSync(alice.home).mode & 0o777).toBe(0o700);
   expect(lstatSync(join(alice.home, "daemon.sock")).mode & 0o777).toBe(0o600);
-  expect(lstatSync(join(alice.home, "keys", "seed")).mode & 0o777).toBe(0o600);
+  expect(lstatSync(join(alice.home, "keys", "identity")).mode & 0o777).toBe(0o600);
   await alice.ok("down");
   writeFileSync(join(alice.home, "daemon.sock"), "mine");
   expect(await alice.fails(7, ["up"])).toMatchObject({ code: "refused" });

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { nodeCurves } from "#adapters/curves.ts";
 import { openSqlite } from "#adapters/sqlite.ts";
+import { nodeStretch } from "#adapters/stretch.ts";
 import { openSqliteStores } from "#broker/adapters/sqlite-stores.ts";
 import { type Broker, createBroker } from "#broker/broker.ts";
 import { createBus } from "#broker/bus.ts";
@@ -41,7 +42,13 @@ export async function createWorld(seed: number) {
   const brokerFile = join(folder, "broker.db");
   const chance = chanceOf(seed);
   const time = createVirtualTime();
-  const world = { clock: time.clock, random: bytesOf(chance), curves: nodeCurves, log: silent };
+  const world = {
+    clock: time.clock,
+    random: bytesOf(chance),
+    curves: nodeCurves,
+    stretch: nodeStretch,
+    log: silent,
+  };
   const lives: { end(): void }[] = [];
   const people = new Map<string, Person>();
 
@@ -114,8 +121,7 @@ export async function createWorld(seed: number) {
     const daemon: Daemon = await createDaemon(ports, {
       name,
       host: name,
-      defaultBroker: ORIGIN,
-      embedded: false,
+      brokers: { given: ORIGIN, embedded: null },
     });
     daemon.start();
     const life = {

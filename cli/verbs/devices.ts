@@ -1,0 +1,36 @@
+/** devices list, rename: the machines of one person */
+import { paint, safe, table } from "../print.ts";
+import type { Verb } from "../verb.ts";
+
+const list: Verb = {
+  name: "devices list",
+  aliases: ["devices"],
+  summary: "the machines of this account, and when each was last there",
+  examples: ["claudemesh devices list"],
+  async run({ daemon, print }) {
+    const client = await daemon();
+    const { devices } = await client.device.list({});
+    const rows = devices.map(({ id, name, you, revoked, lastSeen, pairedBy }) => [
+      safe(name),
+      id.slice(-8),
+      revoked ? paint("red", "revoked") : you ? "this one" : `seen ${lastSeen}`,
+      pairedBy ? `paired by ${safe(pairedBy)}` : "",
+    ]);
+    print({ devices }, table(rows));
+  },
+};
+
+const rename: Verb = {
+  name: "devices rename",
+  args: ["DEVICE", "NAME…"],
+  summary: "call one of your machines by another name",
+  examples: ["claudemesh devices rename laptop old laptop"],
+  async run({ args, daemon, print }) {
+    const [device = "", ...words] = args;
+    const client = await daemon();
+    const renamed = await client.device.rename({ device, name: words.join(" ") });
+    print(renamed, `${renamed.id.slice(-8)} is ${safe(renamed.name)} now`);
+  },
+};
+
+export const deviceVerbs = [list, rename];

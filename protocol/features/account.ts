@@ -1,0 +1,99 @@
+/** The person: who they are here, logging in and out, their devices. */
+import { z } from "zod";
+import { done, isoTime, methods } from "../method.ts";
+import { id, name } from "../schema.ts";
+
+const secretText = z.string().min(1).max(1000);
+
+/** A home broker's address and the e-mail address to log in with; those of last time without them. */
+const where = { broker: z.string().max(300).optional(), email: z.string().max(300).optional() };
+
+const loggedIn = z.object({
+  userId: id,
+  name,
+  email: z.string(),
+  broker: z.string(),
+  device: z.object({ id, name: z.string() }),
+  /** Slugs of the workspaces that are here now. */
+  workspaces: z.array(z.string()),
+  /** To be kept on paper: it opens the account when the passphrase is lost, once. Null where there is no new one. */
+  recoveryCode: z.string().nullable(),
+});
+
+export const listedDevice = z.object({
+  id,
+  name: z.string(),
+  /** The one that answers. */
+  you: z.boolean(),
+  enteredAt: isoTime,
+  lastSeen: isoTime,
+  revoked: z.boolean(),
+  /** Name of the device that it was paired with; null for one that came in by the passphrase. */
+  pairedBy: z.string().nullable(),
+});
+
+export type ListedDevice = z.infer<typeof listedDevice>;
+
+export const accountMethods = methods({
+  /** The account that this daemon serves. */
+  whoami: {
+    scope: "read",
+    params: z.strictObject({}),
+    result: z.object({
+      userId: id,
+      name,
+      registered: z.boolean(),
+      email: z.string().nullable(),
+      /** Where it is registered, else where new workspaces go. */
+      broker: z.string().nullable(),
+      device: z.object({ id, name: z.string(), fingerprint: z.string() }),
+      rootFingerprint: z.string(),
+      /** Why the account isn't in step with its broker at the moment. */
+      trouble: z.string().nullable(),
+      /** What lies where on this machine. */
+      stored: z.array(z.object({ what: z.string(), where: z.string() })),
+    }),
+  },
+  /** Makes this machine's account one that is the same everywhere. */
+  register: {
+    scope: "admin",
+    params: z.strictObject({ ...where, passphrase: secretText }),
+    result: loggedIn,
+  },
+  /** Makes this machine one of an account's. */
+  login: {
+    scope: "admin",
+    params: z.strictObject({ ...where, passphrase: secretText }),
+    result: loggedIn,
+  },
+  /** Logs in by the recovery code; the passphrase is the new one. */
+  recover: {
+    scope: "admin",
+    params: z.strictObject({ ...where, recoveryCode: secretText, passphrase: secretText }),
+    result: loggedIn,
+  },
+  /** Forgets the keys, and what they open. What waits to be sent keeps it from happening, but for `force`. */
+  logout: {
+    scope: "admin",
+    params: z.strictObject({ force: z.boolean().optional() }),
+    result: z.object({ userId: id, broker: z.string(), email: z.string() }),
+  },
+  /** Six random words. */
+  suggest: { scope: "read", params: z.strictObject({}), result: z.object({ passphrase: z.string() }) },
+  /** Another passphrase for the vault. */
+  passphrase: {
+    scope: "admin",
+    params: z.strictObject({ passphrase: secretText, next: secretText }),
+    result: done,
+  },
+});
+
+export const deviceMethods = methods({
+  list: { scope: "read", params: z.strictObject({}), result: z.object({ devices: z.array(listedDevice) }) },
+  /** `device`: an id, a unique part of one, or a name. */
+  rename: {
+    scope: "write",
+    params: z.strictObject({ device: z.string().min(1).max(100), name: z.string().min(1).max(100) }),
+    result: z.object({ id, name: z.string() }),
+  },
+});

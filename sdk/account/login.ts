@@ -1,0 +1,187 @@
+/** Registering, logging in, and coming back by the recovery code. The root is opened here and nowhere kept. */
+import { type CallParams, registerInput, vaultInput } from "#protocol/account/api.ts";
+import { encodeCode, newCode, RECOVERY_CODE } from "#protocol/account/codes.ts";
+import {
+  contentsKey,
+  type LoginKeys,
+  type LoginName,
+  loginId,
+  loginSalt,
+  normalPassphrase,
+  passphraseKeys,
+  recoveryKeys,
+} from "#protocol/account/keys.ts";
+import { openContents, openRoot, sealContents, sealRoot } from "#protocol/account/vault.ts";
+import { fromBase64url, toBase64url } from "#protocol/bytes.ts";
+import { idOf } from "#protocol/derive.ts";
+import { MeshError } from "#protocol/errors.ts";
+import type { PeerPorts } from "../ports.ts";
+import { type Account, accountOf, certifyByRoot } from "./account.ts";
+import { askHome, createHomeLink, entryOf, type HomeLink } from "./home.ts";
+import { type Identity, readIdentity } from "./identity.ts";
+
+/** Shown once, and good until it has been used. */
+export type RecoveryCode = string;
+
+export type Entered = { identity: Identity; link: HomeLink };
+
+/** @throws MeshError account_exists, bad_data for a passphrase that is too short */
+export async function register(
+  ports: PeerPorts,
+  account: Account,
+  name: LoginName,
+  passphrase: string,
+): Promise<Entered & { recoveryCode: RecoveryCode }> {
+  const before = readIdentity(ports.keychain);
+  if (!before?.root) throw alreadyRegistered(account);
+  const root = fromBase64url(before.root);
+  const keys = await keysOfPassphrase(ports, name, passphrase);
+  const code = newCode(RECOVERY_CODE, ports.random);
+  const recovery = recoveryKeys(code, name);
+  const { seeds, formerly } = before;
+  const boxes = {
+    login: loginId(name),
+    vault: sealRoot(keys.vault, root, ports.random),
+    contents: sealContents(contentsKey(root), { type: "contents", seeds, formerly }, ports.random),
+  };
+  const identity: Identity = { ...before, root: null, home: homeOf(name) };
+  const link = createHomeLink(ports, account, name.origin);
+  const tokens = await askHome(ports, name.origin, "register", {
+    ...boxes,
+    loginKey: toBase64url(keys.login),
+    recoveryKey: toBase64url(recovery.login),
+    root: before.rootKey,
+    recovery: sealRoot(recovery.vault, root, ports.random),
+    proof: toBase64url(await ports.curves.sign(root, registerInput(name.origin, boxes))),
+    entry: await entryOf(ports, account, name.origin),
+  });
+  link.take(tokens);
+  return { identity, link, recoveryCode: encodeCode(RECOVERY_CODE, code) };
+}
+
+/** A machine comes in. `before`: whose it is so far. @throws MeshError wrong_passphrase, slow_down, bad_seal, wrong_author */
+export async function login(
+  ports: PeerPorts,
+  before: Identity | null,
+  name: LoginName,
+  passphrase: string,
+): Promise<Entered> {
+  const { identity, link } = await comeIn(
+    ports,
+    before,
+    name,
+    await keysOfPassphrase(ports, name, passphrase),
+  );
+  return { identity, link };
+}
+
+/** Comes in by the recovery code, and replaces both it and the passphrase. @throws as `login` */
+export async function recover(
+  ports: PeerPorts,
+  before: Identity | null,
+  name: LoginName,
+  code: Uint8Array,
+  passphrase: string,
+): Promise<Entered & { recoveryCode: RecoveryCode }> {
+  const keys = await keysOfPassphrase(ports, name, passphrase);
+  const { root, identity, link } = await comeIn(ports, before, name, recoveryKeys(code, name));
+  await replaceVault(ports, link, { root, name, keys, kind: "passphrase" });
+  const next = newCode(RECOVERY_CODE, ports.random);
+  await replaceVault(ports, link, { root, name, keys: recoveryKeys(next, name), kind: "recovery" });
+  return { identity, link, recoveryCode: encodeCode(RECOVERY_CODE, next) };
+}
+
+/** Opens the vault for as long as `use` takes. @throws as `login` */
+export async function withRoot<T>(
+  ports: PeerPorts,
+  account: Account,
+  passphrase: string,
+  use: (root: Uint8Array, name: LoginName) => Promise<T>,
+): Promise<T> {
+  if (!account.home) throw new Error("an account without a home keeps its root itself");
+  const keys = await keysOfPassphrase(ports, account.home, passphrase);
+  const { root } = await openVault(ports, account.home, keys);
+  return use(root, account.home);
+}
+
+/** Another passphrase for the vault, or another recovery code: an old copy of the vault opens with the old one for ever. */
+export async function replaceVault(
+  ports: PeerPorts,
+  link: HomeLink,
+  {
+    root,
+    name,
+    keys,
+    kind,
+  }: { root: Uint8Array; name: LoginName; keys: LoginKeys; kind: "passphrase" | "recovery" },
+): Promise<void> {
+  const user = idOf(await ports.curves.signingPublicKey(root));
+  const loginKey = toBase64url(keys.login);
+  const box = sealRoot(keys.vault, root, ports.random);
+  const proof = toBase64url(
+    await ports.curves.sign(root, vaultInput(name.origin, user, { kind, loginKey, box })),
+  );
+  if (kind === "passphrase") await link.ask("changePassphrase", { loginKey, vault: box, proof });
+  else await link.ask("changeRecovery", { recoveryKey: loginKey, recovery: box, proof });
+}
+
+export async function keysOfPassphrase(
+  { stretch }: Pick<PeerPorts, "stretch">,
+  name: LoginName,
+  passphrase: string,
+): Promise<LoginKeys> {
+  return passphraseKeys(await stretch(normalPassphrase(passphrase), loginSalt(name)));
+}
+
+async function comeIn(
+  ports: PeerPorts,
+  before: Identity | null,
+  name: LoginName,
+  keys: LoginKeys,
+): Promise<Entered & { root: Uint8Array }> {
+  const { ticket, root, rootKey, contents } = await openVault(ports, name, keys);
+  // The same person's machine stays the device that it was.
+  const isSame = before?.rootKey === toBase64url(rootKey);
+  const secret = isSame && before ? fromBase64url(before.secret) : ports.random(32);
+  const identity: Identity = {
+    type: "identity",
+    rootKey: toBase64url(rootKey),
+    root: null,
+    seeds: contents.seeds,
+    formerly: contents.formerly,
+    secret: toBase64url(secret),
+    device: await certifyByRoot(ports.curves, root, secret),
+    home: homeOf(name),
+  };
+  const account = accountOf(identity, "");
+  const link = createHomeLink(ports, account, name.origin);
+  await link.enter(await entryOf(ports, account, name.origin), ticket);
+  return { identity, link, root };
+}
+
+async function openVault(ports: PeerPorts, name: LoginName, keys: LoginKeys) {
+  const params: CallParams<"login"> = { login: loginId(name), key: toBase64url(keys.login) };
+  const { ticket, user, vault, contents } = await askHome(ports, name.origin, "login", params);
+  const root = openRoot(keys.vault, vault);
+  const rootKey = await ports.curves.signingPublicKey(root);
+  if (idOf(rootKey) !== user) {
+    throw new MeshError(
+      "wrong_author",
+      `${name.origin} says that this vault is somebody else's.`,
+      "Don't trust this broker.",
+    );
+  }
+  return { ticket, root, rootKey, contents: openContents(contentsKey(root), contents) };
+}
+
+function homeOf({ origin, email }: LoginName) {
+  return { origin, email };
+}
+
+function alreadyRegistered({ home }: Account): MeshError {
+  return new MeshError(
+    "conflict",
+    `This account is registered already${home ? `, at ${home.origin}` : ""}.`,
+    "Log out first to use another: claudemesh logout",
+  );
+}

@@ -1,0 +1,202 @@
+/**
+ * Keeps the account document the same here and at the home broker: a long poll brings what other machines write, and what is
+ * written here goes there by compare-and-set, merged with what came first.
+ */
+import { documentHash, openDocument, sealDocument } from "#protocol/account/document.ts";
+import { documentKey } from "#protocol/account/keys.ts";
+import { MeshError } from "#protocol/errors.ts";
+import type { Database } from "#protocol/ports.ts";
+import type { PeerPorts } from "../ports.ts";
+import { createWorker } from "../worker.ts";
+import { currentSeed } from "./account.ts";
+import type { HomeLink } from "./home.ts";
+import type { Person } from "./person.ts";
+
+export type AccountSync = {
+  start(): void;
+  stop(): void;
+  /** Both sides have the same once it resolves. @throws MeshError offline, logged_out, … */
+  settle(): Promise<void>;
+  /** Why they may differ: shown, and cleared when it passes. */
+  trouble(): MeshError | null;
+};
+
+type Owner = {
+  ports: Pick<PeerPorts, "timers" | "random" | "log">;
+  database: Database;
+  person: Person;
+  /** Something is new here. */
+  merged(): Promise<void>;
+  /** The document is sealed under a seed that isn't here: true once it is. */
+  fetchSeed(link: HomeLink): Promise<boolean>;
+};
+
+const POLL_MS = 25_000;
+const SHORTEST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 30_000;
+/** Two machines that write at once take turns; more than this is no coincidence. */
+const TURNS = 10;
+
+export function createAccountSync({ ports, database, person, merged, fetchSeed }: Owner): AccountSync {
+  let isRunning = false;
+  /** A loop of an earlier start ends when it sees that it isn't this one. */
+  let life = 0;
+  let trouble: MeshError | null = null;
+  /** What a broker did once isn't undone by what it does next. */
+  let noticed: MeshError | null = null;
+
+  const known = () => {
+    const row = database.sql("SELECT document_version, document_hash FROM account").get();
+    return {
+      version: Number(row?.document_version ?? 0),
+      hash: row?.document_hash ? String(row.document_hash) : null,
+    };
+  };
+  const know = (version: number, box: string) =>
+    database
+      .sql("UPDATE account SET document_version = ?, document_hash = ?")
+      .run(version, documentHash(box));
+
+  const key = () => {
+    const account = person.account();
+    const seed = currentSeed(account);
+    return documentKey(seed.secret, account.user, seed.number);
+  };
+
+  const opened = async (link: HomeLink, box: string) => {
+    try {
+      return openDocument(key(), box);
+    } catch (error) {
+      if (!(await fetchSeed(link))) throw error;
+      return openDocument(key(), box);
+    }
+  };
+
+  /**
+   * Takes in what the broker has. What is sealed under our seed is our own, old or new, and merging it harms nothing: an
+   * older one, or another than we knew, is told of and brought up to date.
+   */
+  const absorb = async (link: HomeLink, { version, box }: { version: number; box: string }) => {
+    const before = known();
+    if (version === before.version && (version === 0 || documentHash(box) === before.hash)) return;
+    const document = version === 0 ? null : await opened(link, box);
+    const follows = version === before.version + 1 ? document?.before === before.hash : true;
+    if (version <= before.version || document?.version !== version || !follows) {
+      noticed = rolledBack();
+      ports.log.warn({ code: noticed.code }, "the account document went back");
+    }
+    const isNew = document !== null && person.document.merge(document.entries);
+    know(version, box);
+    isWritten = document !== null && sameEntries(document.entries);
+    if (isNew) await merged();
+  };
+
+  /** Whether the broker has all that is here. */
+  let isWritten = false;
+  const sameEntries = (entries: readonly unknown[]) =>
+    JSON.stringify(entries) === JSON.stringify(person.document.entries());
+
+  const pull = async (link: HomeLink, waitMs: number) =>
+    absorb(link, await link.ask("document", { after: known().version, waitMs }, waitMs));
+
+  const push = async (link: HomeLink): Promise<void> => {
+    for (let turn = 0; turn < TURNS && !isWritten; turn++) {
+      const { version, hash } = known();
+      const entries = person.document.entries();
+      const next = version + 1;
+      const box = sealDocument(
+        key(),
+        { type: "document", version: next, before: hash, entries },
+        ports.random,
+      );
+      try {
+        await link.ask("keepDocument", { version: next, box });
+        know(next, box);
+        isWritten = sameEntries(entries);
+      } catch (error) {
+        if (!(error instanceof MeshError) || error.code !== "conflict") throw error;
+        await pull(link, 0);
+      }
+    }
+  };
+
+  /** One at a time touches the document and its version. */
+  let turn: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const result = turn.then(work);
+    turn = result.catch(() => {});
+    return result;
+  };
+
+  const settle = async () => {
+    const link = person.homeLink();
+    if (!link) return;
+    await inTurn(async () => {
+      await pull(link, 0);
+      await push(link);
+    });
+  };
+
+  const failed = (error: unknown) => {
+    trouble = error instanceof MeshError ? error : new MeshError("unexpected", String(error), "");
+    ports.log.warn({ code: trouble.code }, "the account document is not in step");
+  };
+
+  const write = createWorker(async () => {
+    if (!isRunning || person.isLoggedOut()) return;
+    isWritten = false;
+    await settle();
+    trouble = null;
+  }, failed);
+  person.document.listen(write);
+
+  const loop = async (own: number) => {
+    let pause = SHORTEST_PAUSE_MS;
+    while (life === own) {
+      const link = person.isLoggedOut() ? null : person.homeLink();
+      if (!link) return;
+      try {
+        const answer = await link.ask("document", { after: known().version, waitMs: POLL_MS }, POLL_MS);
+        if (life !== own) return;
+        await inTurn(() => absorb(link, answer));
+        await inTurn(() => push(link));
+        trouble = null;
+        pause = SHORTEST_PAUSE_MS;
+      } catch (error) {
+        if (life !== own) return;
+        failed(error);
+        if (trouble && isLasting(trouble)) return;
+        const wait = pause * (0.5 + (ports.random(1)[0] ?? 0) / 512);
+        pause = Math.min(LONGEST_PAUSE_MS, pause * 2);
+        await new Promise<void>((resolve) => ports.timers.after(wait, resolve));
+      }
+    }
+  };
+
+  return {
+    start() {
+      isRunning = true;
+      trouble = null;
+      loop(++life);
+    },
+    stop() {
+      isRunning = false;
+      life++;
+    },
+    settle,
+    trouble: () => noticed ?? trouble,
+  };
+}
+
+/** Trying again changes nothing: the person has to do something. */
+function isLasting({ code }: MeshError): boolean {
+  return code === "logged_out" || code === "device_revoked" || code === "bad_token";
+}
+
+function rolledBack(): MeshError {
+  return new MeshError(
+    "rolled_back",
+    "The home broker gave an older account document, or another one, than it had before.",
+    "If it was restored from a backup, your machines bring it up to date; else don't trust it.",
+  );
+}
