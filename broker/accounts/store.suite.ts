@@ -1,6 +1,7 @@
 /** What every store of accounts has to do, whatever it is made of. `open` with the same place again finds what was kept. */
 import { beforeAll, describe, expect, test } from "vitest";
 import type { CertifiedDevice } from "#protocol/account/api.ts";
+import { toBase64url } from "#protocol/bytes.ts";
 import { deviceLine } from "#protocol/certificate.ts";
 import { type AccountHolder, accountHolder } from "#test/account-world.ts";
 import { fixedBytes } from "#test/person.ts";
@@ -11,6 +12,7 @@ export type OpenAccounts = { accounts: AccountStore; close(): Promise<void> };
 const ANYBODY = { onlyVouched: false, most: 9 };
 const VOUCHED = { onlyVouched: true, most: 9 };
 const hash = (name: string) => fixedBytes(name);
+const sealing = (family: string) => toBase64url(fixedBytes(`sealing ${family}`));
 
 export function accountStoreSuite(
   name: string,
@@ -45,8 +47,7 @@ export function accountStoreSuite(
     });
     const entry = (device: CertifiedDevice, family: string, at = 1000): Entry => ({
       user: alice.user,
-      device,
-      sealing: `sealing ${family}`,
+      entry: { device, sealing: sealing(family), at, proof: toBase64url(fixedBytes(`proof ${family}`, 64)) },
       at,
       family: { id: family, current: hash(`${family} 1`), expiresAt: at + 1000 },
     });
@@ -78,7 +79,7 @@ export function accountStoreSuite(
       expect(await accounts.loginHashes("another")).toBeNull();
       expect(await accounts.account("another")).toBeNull();
       const seen = { enteredAt: 1000, lastSeenAt: 1000, revoked: false };
-      const device = { id: idOfDevice(laptop), device: laptop, sealing: "sealing laptop's", ...seen };
+      const device = { id: idOfDevice(laptop), entry: entry(laptop, "laptop's").entry, ...seen };
       expect(await accounts.devices(alice.user)).toEqual([device]);
       expect(await accounts.device(alice.user, device.id)).toEqual(device);
       expect(await accounts.usersOf(device.id)).toEqual([alice.user]);
@@ -189,7 +190,7 @@ export function accountStoreSuite(
       expect(await accounts.family("watch's")).toMatchObject({ isRevoked: true, isDeviceRevoked: true });
       expect(await accounts.family("tablet's")).toMatchObject({ isRevoked: false });
       expect(await accounts.seeds(alice.user, tabletId ?? "")).toEqual([
-        { number: 1, by: idOfDevice(laptop), sealing: "sealing laptop's", box: "for the tablet" },
+        { number: 1, by: idOfDevice(laptop), sealing: sealing("laptop's"), box: "for the tablet" },
       ]);
       for (const device of [phone, watch]) {
         expect(await accounts.enter(entry(device, "back"), ANYBODY)).toBe("revoked");
