@@ -184,6 +184,8 @@ export async function openWorkspace(
     verifyAll: () => verifyAll(context),
     /** Why there is no link at the moment, as far as it is known. */
     linkTrouble: () => link?.trouble() ?? null,
+    /** Dials at once, where it would wait for a while. */
+    wake: () => link?.wake(),
     isJoining: () => context.invite !== null,
     isMember: () => {
       const { state } = context.chain.known;
@@ -269,6 +271,7 @@ function isLasting(code: ErrorCode): boolean {
   return (
     code === "version_skew" ||
     code === "not_a_member" ||
+    code === "not_registered" ||
     code.startsWith("invite_") ||
     code.startsWith("chain_")
   );

@@ -53,10 +53,11 @@ const login: Verb = {
     const question = recoveryCode === null ? "Passphrase: " : "New passphrase: ";
     const passphrase = await secretOf(context, "passphrase-file", question);
     limited();
+    const given = { ...where, passphrase, force: options.yes === true };
     const asked =
       recoveryCode === null
-        ? client.account.login({ ...where, passphrase })
-        : client.account.recover({ ...where, passphrase, recoveryCode });
+        ? client.account.login(given)
+        : client.account.recover({ ...given, recoveryCode });
     const done = await waiting("logging in", asked);
     const code = done.recoveryCode ? `\n\n${recoveryText(done.recoveryCode)}` : "";
     print(

@@ -60,16 +60,21 @@ export const accountMethods = methods({
     params: z.strictObject({ ...where, passphrase: secretText }),
     result: loggedIn,
   },
-  /** Makes this machine one of an account's. */
+  /** Makes this machine one of an account's. What its own account would lose keeps it from happening, but for `force`. */
   login: {
     scope: "admin",
-    params: z.strictObject({ ...where, passphrase: secretText }),
+    params: z.strictObject({ ...where, passphrase: secretText, force: z.boolean().optional() }),
     result: loggedIn,
   },
   /** Logs in by the recovery code; the passphrase is the new one. */
   recover: {
     scope: "admin",
-    params: z.strictObject({ ...where, recoveryCode: secretText, passphrase: secretText }),
+    params: z.strictObject({
+      ...where,
+      recoveryCode: secretText,
+      passphrase: secretText,
+      force: z.boolean().optional(),
+    }),
     result: loggedIn,
   },
   /** Forgets the keys, and what they open. What waits to be sent keeps it from happening, but for `force`. */

@@ -1,4 +1,5 @@
 /** The home broker, as this device asks it: each call typed, tokens fetched and renewed as they are needed. */
+import { z } from "zod";
 import {
   type AccountCall,
   accountCalls,
@@ -21,6 +22,9 @@ const EARLY_MS = 30_000;
 type HomePorts = Pick<PeerPorts, "fetchJson" | "curves" | "clock" | "keychain">;
 
 export type Entry = CallParams<"enter">;
+
+const words = z.string().max(500);
+const refusalSchema = z.object({ error: z.object({ code: words, message: words, hint: words }) });
 
 /** Asks without being anybody yet, or with a ticket. @throws MeshError, the broker's or offline */
 export async function askHome<N extends AccountCall>(
@@ -148,17 +152,21 @@ export function loggedOut(origin: string): MeshError {
   );
 }
 
+/** Only the code is believed: the words are the broker's, and come to a person's terminal. */
 function errorOf(origin: string, status: number, body: unknown): MeshError {
-  if (typeof body === "object" && body !== null && "error" in body) {
-    const { error } = body;
-    if (typeof error === "object" && error !== null && "code" in error && "message" in error) {
-      const hint = "hint" in error ? String(error.hint) : "";
-      return fromErrorShape({ code: String(error.code), message: String(error.message), hint });
-    }
+  const refusal = refusalSchema.safeParse(body);
+  if (refusal.success) {
+    const { code, message, hint } = refusal.data.error;
+    return fromErrorShape({ code, message: plain(message), hint: plain(hint) });
   }
   return new MeshError(
     "offline",
     `${origin} answered with ${status}.`,
     "Is that the address of a claudemesh broker?",
   );
+}
+
+/** Without what a terminal would obey. */
+function plain(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Bidi_Control}]/gu, " ");
 }

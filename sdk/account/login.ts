@@ -59,26 +59,28 @@ export async function register(
   return { identity, link, recoveryCode: encodeCode(RECOVERY_CODE, code) };
 }
 
-/** A machine comes in. `before`: whose it is so far. @throws MeshError wrong_passphrase, slow_down, bad_seal, wrong_author */
+/** Whose machine it is so far, and whether it may become another's: it throws where that would lose something. */
+export type Before = { identity: Identity | null; requireFree(rootKey: string): void };
+
+/**
+ * A machine comes in.
+ * @throws MeshError wrong_passphrase, slow_down, bad_seal, wrong_author, rolled_back, or what `requireFree` throws
+ */
 export async function login(
   ports: PeerPorts,
-  before: Identity | null,
+  before: Before,
   name: LoginName,
   passphrase: string,
 ): Promise<Entered> {
-  const { identity, link } = await comeIn(
-    ports,
-    before,
-    name,
-    await keysOfPassphrase(ports, name, passphrase),
-  );
+  const keys = await keysOfPassphrase(ports, name, passphrase);
+  const { identity, link } = await comeIn(ports, before, name, keys);
   return { identity, link };
 }
 
 /** Comes in by the recovery code, and replaces both it and the passphrase. @throws as `login` */
 export async function recover(
   ports: PeerPorts,
-  before: Identity | null,
+  before: Before,
   name: LoginName,
   code: Uint8Array,
   passphrase: string,
@@ -135,14 +137,16 @@ export async function keysOfPassphrase(
 
 async function comeIn(
   ports: PeerPorts,
-  before: Identity | null,
+  { identity: before, requireFree }: Before,
   name: LoginName,
   keys: LoginKeys,
 ): Promise<Entered & { root: Uint8Array }> {
   const { ticket, root, rootKey, contents } = await openVault(ports, name, keys);
+  requireFree(toBase64url(rootKey));
   // The same person's machine stays the device that it was.
   const isSame = before?.rootKey === toBase64url(rootKey);
-  const secret = isSame && before ? fromBase64url(before.secret) : ports.random(32);
+  if (isSame) requireSeeds(contents.seeds, before.seeds, name);
+  const secret = isSame ? fromBase64url(before.secret) : ports.random(32);
   const identity: Identity = {
     type: "identity",
     rootKey: toBase64url(rootKey),
@@ -172,6 +176,18 @@ async function openVault(ports: PeerPorts, name: LoginName, keys: LoginKeys) {
     );
   }
   return { ticket, root, rootKey, contents: openContents(contentsKey(root), contents) };
+}
+
+/** Seeds are added, never taken away nor changed. @throws MeshError rolled_back */
+function requireSeeds(given: Identity["seeds"], known: Identity["seeds"], { origin }: LoginName): void {
+  const isThere = (one: Identity["seeds"][number]) =>
+    given.some(({ number, secret }) => number === one.number && secret === one.secret);
+  if (known.every(isThere)) return;
+  throw new MeshError(
+    "rolled_back",
+    `${origin} gave an older vault than this machine knows.`,
+    "If it was restored from a backup, renew the seed here; else don't trust it.",
+  );
 }
 
 function homeOf({ origin, email }: LoginName) {

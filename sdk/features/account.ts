@@ -8,7 +8,9 @@ import type { Handlers } from "#protocol/registry.ts";
 import { randomWords } from "#protocol/words.ts";
 import { newIdentity } from "../account/account.ts";
 import { readIdentity } from "../account/identity.ts";
+import { requireNothingLost } from "../account/left-behind.ts";
 import {
+  type Before,
   type Entered,
   keysOfPassphrase,
   login,
@@ -47,6 +49,16 @@ export function accountHandlers(peer: Peer, brokers: Brokers): Omit<Handlers<Cal
     );
   };
 
+  const before = (force: boolean): Before => ({
+    identity: readIdentity(ports.keychain),
+    requireFree(rootKey) {
+      if (person.isLoggedOut() || toBase64url(peer.account.rootKey) === rootKey) return;
+      const { home } = peer.account;
+      if (home) throw anothersVault(home.origin);
+      if (!force) requireNothingLost(peer);
+    },
+  });
+
   /** What was made here without a home moves there, where the other machines find it. */
   const moveHome = async (origin: string) => {
     for (const opened of [...peer.opened()]) {
@@ -61,18 +73,23 @@ export function accountHandlers(peer: Peer, brokers: Brokers): Omit<Handlers<Cal
   const enter = async ({ identity, link }: Entered, name: LoginName, recoveryCode: string | null) => {
     const isSame = !person.isLoggedOut() && toBase64url(peer.account.rootKey) === identity.rootKey;
     peer.sync.stop();
+    if (!isSame) await peer.discardAll();
     person.adopt(identity, link);
-    if (!isSame) await peer.reopen();
-    await peer.sync.settle();
-    await peer.follow();
     const { account } = peer;
-    if (!person.document.get("name")) person.document.set("name", "", { name: account.name });
-    if (!person.document.get("device", account.device.id)) {
-      person.document.set("device", account.device.id, { name: peer.host });
+    try {
+      await peer.sync.settle();
+      await peer.follow();
+      if (!person.document.get("name")) person.document.set("name", "", { name: account.name });
+      if (!person.document.get("device", account.device.id)) {
+        person.document.set("device", account.device.id, { name: peer.host });
+      }
+      await moveHome(name.origin);
+      await peer.sync.settle();
+    } finally {
+      // It goes on trying where the broker has gone in between.
+      peer.sync.start();
     }
-    await moveHome(name.origin);
-    await peer.sync.settle();
-    peer.sync.start();
+    for (const { workspace } of peer.opened()) workspace.wake();
     return {
       userId: account.user,
       name: peer.account.name,
@@ -92,18 +109,17 @@ export function accountHandlers(peer: Peer, brokers: Brokers): Omit<Handlers<Cal
       const entered = await register(ports, peer.account, name, passphrase);
       return enter(entered, name, entered.recoveryCode);
     },
-    async login({ passphrase, ...where }) {
+    async login({ passphrase, force = false, ...where }) {
       const name = nameOf(where);
       requireFree(name);
-      const before = readIdentity(ports.keychain);
-      const entered = await login(ports, before, name, passphrase);
+      const entered = await login(ports, before(force), name, passphrase);
       return enter(entered, name, null);
     },
-    async recover({ passphrase, recoveryCode, ...where }) {
+    async recover({ passphrase, recoveryCode, force = false, ...where }) {
       const name = nameOf(where);
       requireFree(name);
       const code = decodeCode(RECOVERY_CODE, recoveryCode);
-      const entered = await recover(ports, readIdentity(ports.keychain), name, code, passphrase);
+      const entered = await recover(ports, before(force), name, code, passphrase);
       return enter(entered, name, entered.recoveryCode);
     },
     async logout({ force = false }) {
@@ -139,6 +155,14 @@ export function accountHandlers(peer: Peer, brokers: Brokers): Omit<Handlers<Cal
 function hasOpenInvite(workspace: Workspace, now: number): boolean {
   const invites = [...(workspace.chain()?.invites.values() ?? [])];
   return invites.some(({ void: isVoid, used, uses, expiresAt }) => !isVoid && used < uses && expiresAt > now);
+}
+
+function anothersVault(origin: string): MeshError {
+  return new MeshError(
+    "wrong_author",
+    `${origin} gave another account's vault than this machine's.`,
+    "Don't trust this broker; or log out first to use another account: claudemesh logout",
+  );
 }
 
 function missing(what: string, flag: string): MeshError {
