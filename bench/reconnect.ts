@@ -105,7 +105,7 @@ function linkOf(url: string, { workspace, member, device }: CrowdDevice, greeted
   // Nothing is new to who comes back at once.
   let known: { logId: string | null; cursor: number } = { logId: null, cursor: 0 };
   const owner: LinkOwner = {
-    greeting: () => ({ ...known, last: null, labels: [CHAIN, EVERYONE], invite: null }),
+    greeting: () => ({ ...known, last: null, labels: [CHAIN, EVERYONE], invite: null, isNew: false }),
     greeted({ logId, head }) {
       known = { logId, cursor: head };
       greeted();

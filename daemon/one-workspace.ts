@@ -32,8 +32,14 @@ export function onlyWorkspace(peer: Peer, id: string): Peer {
       // Where else this person is known is nobody's business here.
       home: () => null,
       homeLink: refuse,
-      get document() {
-        return refuse();
+      document: {
+        get: () => null,
+        all: () => new Map(),
+        entries: () => [],
+        set: refuse,
+        merge: refuse,
+        clear: refuse,
+        listen: refuse,
       },
       adopt: refuse,
       forget: refuse,
@@ -61,9 +67,7 @@ export function onlyWorkspace(peer: Peer, id: string): Peer {
     use: refuse,
     reopen: async () => refuse(),
     follow: async () => refuse(),
-    get sync() {
-      return refuse();
-    },
+    sync: { start: refuse, stop: refuse, settle: refuse, trouble: () => null },
     move: async () => refuse(),
     discardAll: async () => refuse(),
     rename: refuse,

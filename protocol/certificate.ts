@@ -1,16 +1,19 @@
 /** How a device shows whose it is: certified by the root, or by a device of the same person that is. */
+import { z } from "zod";
 import { fromBase64url } from "./bytes.ts";
 import { idOf } from "./derive.ts";
 import { MeshError } from "./errors.ts";
 import { signatureInput } from "./hash.ts";
+import { LIMITS } from "./limits.ts";
 import type { Curves } from "./ports.ts";
+import { bytes } from "./schema.ts";
 
-/** In base64url. `via`: who certified it, up to the device that the root certified; empty where the root did. */
-export type Certified = {
-  key: string;
-  certificate: string;
-  via: readonly { key: string; certificate: string }[];
-};
+const link = z.strictObject({ key: bytes.length(43), certificate: bytes.max(86) });
+
+/** A device's public key and whose signature is over it: the root's, or that of the first of `via`, and so on up. */
+export const certifiedDevice = link.extend({ via: z.array(link).max(LIMITS.pairings) });
+
+export type CertifiedDevice = z.infer<typeof certifiedDevice>;
 
 /** What a root key signs to certify one of its devices. */
 export function certificateInput(user: string, deviceKey: Uint8Array): Uint8Array {
@@ -23,7 +26,7 @@ export function pairedInput(user: string, deviceKey: Uint8Array): Uint8Array {
 }
 
 /** Ids of the devices that a certificate rests on: the device's own first, the one that the root certified last. */
-export function deviceLine({ key, via }: Certified): string[] {
+export function deviceLine({ key, via }: CertifiedDevice): string[] {
   return [key, ...via.map((one) => one.key)].map((text) => idOf(fromBase64url(text)));
 }
 
@@ -32,7 +35,7 @@ export async function verifyCertificate(
   curves: Pick<Curves, "verify">,
   user: string,
   root: Uint8Array,
-  { key, certificate, via }: Certified,
+  { key, certificate, via }: CertifiedDevice,
 ): Promise<void> {
   const line = [{ key, certificate }, ...via].map((one) => ({
     key: fromBase64url(one.key),

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { concat, fromBase64url, readU16, toBase64url, u16, utf8 } from "./bytes.ts";
+import { certifiedDevice } from "./certificate.ts";
 import { MeshError } from "./errors.ts";
 import { signatureInput } from "./hash.ts";
 import { strictJson } from "./json.ts";
@@ -16,7 +17,10 @@ const labels = z.array(label).max(LIMITS.labels);
 /** The first frame of a connection, from the broker. */
 export const challenge = z.strictObject({ type: z.literal("challenge"), protocol: count, nonce: bytes });
 
-/** Who connects, to which workspace, and how far it has read. Signed by the device; by the invite key too, to join. */
+/**
+ * Who connects, to which workspace, and how far it has read. Signed by the device; by the invite key too, to join. A new
+ * device of a member's shows its certificate instead.
+ */
 export const hello = z.strictObject({
   type: z.literal("hello"),
   protocol: count,
@@ -34,11 +38,12 @@ export const hello = z.strictObject({
   labels,
   signature: bytes,
   invite: z.strictObject({ code: inviteCode, signature: bytes }).optional(),
+  certificate: certifiedDevice.omit({ key: true }).optional(),
 });
 
 export const helloAck = z.strictObject({
   type: z.literal("hello_ack"),
-  /** What the connection may do: speak as a member, send its join, or send the genesis of a workspace unknown here. */
+  /** What the connection may do: speak as a member, send the entry by which it comes in, or send the genesis of a workspace unknown here. */
   standing: z.enum(["member", "joining", "founding"]),
   logId: id,
   /** The log's newest sequence, 0 for an empty one. */
@@ -220,7 +225,10 @@ export function decodeRecordFrame(frame: Uint8Array): { outer: Outer; record: Ui
 }
 
 /** What device (and invite key) sign in a hello: bound to this broker and this challenge, so it can't be replayed or relayed. */
-export function helloInput(nonce: string, frame: Omit<Hello, "signature" | "invite" | "type">): Uint8Array {
+export function helloInput(
+  nonce: string,
+  frame: Omit<Hello, "signature" | "invite" | "certificate" | "type">,
+): Uint8Array {
   return signatureInput(
     "hello",
     utf8(String(frame.protocol)),

@@ -31,6 +31,10 @@ export const LIMITS = {
   page: 200,
   /** Labels one connection may be subscribed to. */
   labels: 1000,
+  /** Devices between one and the root: each paired the next. */
+  pairings: 4,
+  /** Devices that one entry revokes. */
+  revokedDevices: 100,
   /** Days the broker remembers a record's id; an older id is refused rather than taken twice. */
   idDays: 30,
 } as const;

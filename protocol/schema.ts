@@ -14,6 +14,8 @@ export const bytes = z
   .refine(endsWithItsBytes, "not base64url: it is cut, or has stray bits");
 export const label = z.union([id, z.enum(["*", "chain"])]);
 export const count = z.int().min(0);
+/** Of a seed; in four bytes where it is signed, in nine digits where a record names its key. */
+export const seedNumber = z.int().min(0).max(999_999_999);
 /** Milliseconds since the Unix epoch. */
 export const time = z.int().min(0);
 export const role = z.enum(["owner", "admin", "member", "guest"]);

@@ -8,7 +8,7 @@ import { createRecordIds } from "#protocol/ids.ts";
 import type { SealedRecord } from "#protocol/record.ts";
 import type { MeshEvent } from "#protocol/registry.ts";
 import type { Told } from "#protocol/signal.ts";
-import { type Account, type SealingPair, sealingPair } from "./account/account.ts";
+import type { Account } from "./account/account.ts";
 import { type Condition, createCondition } from "./condition.ts";
 import type { Applied, Feature, Index } from "./feature.ts";
 import { type Chain, type ChainView, loadChain } from "./membership/chain.ts";
@@ -50,7 +50,6 @@ export type Context = {
   readonly keyring: Keyring;
   readonly sealer: Sealer;
   readonly cells: Cells;
-  readonly sealing: SealingPair;
   readonly features: readonly Feature[];
   readonly changed: Condition;
   readonly newId: () => string;
@@ -94,8 +93,7 @@ export async function createContext(
 ): Promise<Context> {
   const { id: workspace, invite } = membering;
   const replica = openReplica(ports.openDatabase, workspace);
-  const sealing = await sealingPair(ports, account, workspace);
-  const keyring = createKeyring(ports, workspace, account.user, sealing);
+  const keyring = createKeyring(ports, workspace, account);
   const sealer = createSealer(ports, account, workspace, keyring);
   const changed = createCondition(ports.timers);
 
@@ -111,7 +109,6 @@ export async function createContext(
     keyring,
     sealer,
     cells: createCells(replica, keyring, account.user, ports.clock),
-    sealing,
     features,
     changed,
     newId: createRecordIds(ports.clock, ports.random),

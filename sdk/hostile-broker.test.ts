@@ -186,11 +186,9 @@ test("a workspace key that isn't the one its entry committed to is no key", asyn
   const { peer } = bob;
   const chain = bob.opened().workspace.chain();
   if (!chain) throw new Error("bob has the chain");
-  const { sealingPair } = await import("./account/account.ts");
-  const own = await sealingPair(peer.ports, peer.account, chain.workspace);
-  const honest = createKeyring(peer.ports, chain.workspace, peer.account.user, own);
+  const honest = createKeyring(peer.ports, chain.workspace, peer.account);
   expect(await honest.learn(chain)).toBe(true);
-  const swapped = createKeyring(peer.ports, chain.workspace, peer.account.user, own);
+  const swapped = createKeyring(peer.ports, chain.workspace, peer.account);
   const epochs = chain.epochs.map((epoch) => ({ ...epoch, commitment: new Uint8Array(32) }));
   expect(await swapped.learn({ ...chain, epochs })).toBe(false);
   expect(swapped.workspaceKey(0)).toBeNull();

@@ -48,8 +48,8 @@ export type Peer = {
   writable(selector: string | undefined, resolves?: (workspace: Workspace) => unknown): Opened;
   /** @throws MeshError conflict */
   create(name: string, broker: string | null): Promise<Opened>;
-  /** Opens a workspace that this account is to join. */
-  add(workspace: string, broker: string, invite: InviteSecret): Promise<Opened>;
+  /** Opens a workspace that this account is to join; without an invite, one that it is in by another device. */
+  add(workspace: string, broker: string, invite: InviteSecret | null): Promise<Opened>;
   remove(opened: Opened): Promise<void>;
   /** Counts a workspace among the broken from now on: its database has failed. */
   setAside(id: string, why: MeshError): Promise<void>;

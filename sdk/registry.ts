@@ -1,6 +1,7 @@
 /** Every feature of a peer, one line each: its index, what it does by itself, what it answers. */
 import type { Handlers } from "#protocol/registry.ts";
 import { auditHandlers } from "./features/audit.ts";
+import { followAlike } from "./features/following.ts";
 import { group, groupHandlers } from "./features/group.ts";
 import { inviteHandlers } from "./features/invite.ts";
 import { introduceMyself, member, peerHandlers } from "./features/member.ts";
@@ -15,7 +16,15 @@ import type { Brokers } from "./which-broker.ts";
 
 export const abilities: Abilities = {
   features: [workspace, member, session, group, message, receipt, topic],
-  reactions: [learnName, introduceMyself, claimNames, giveToSession, bounceUnknown, createReceiptSender],
+  reactions: [
+    learnName,
+    introduceMyself,
+    followAlike,
+    claimNames,
+    giveToSession,
+    bounceUnknown,
+    createReceiptSender,
+  ],
 };
 
 /** What a peer answers anywhere; a daemon adds what only a daemon does. */

@@ -1,10 +1,11 @@
 /** One workspace of this account, open: its parts, wired. Features speak through `say` and read through `replica`. */
-import { activeMember } from "#protocol/chain/state.ts";
+import { activeMember, isIn } from "#protocol/chain/state.ts";
 import { inviteSeed } from "#protocol/derive.ts";
 import { type ErrorCode, fromErrorShape, MeshError } from "#protocol/errors.ts";
 import type { SessionFace } from "#protocol/features/member.ts";
 import type { LinkState } from "#protocol/features/workspace.ts";
 import { CHAIN, EVERYONE } from "#protocol/ids.ts";
+import { decodeRecord } from "#protocol/record.ts";
 import type { MeshEvent } from "#protocol/registry.ts";
 import type { Account } from "./account/account.ts";
 import { type Context, createContext, type Happening, type Membering } from "./context.ts";
@@ -111,6 +112,7 @@ export async function openWorkspace(
       last: replica.lastPlaced(),
       labels: [CHAIN, EVERYONE, me, ...followed(context)],
       invite: context.invite && { code: context.invite.code, seed: inviteSeed(context.invite.secret) },
+      isNew: !isIn(context.chain.known.state?.devices.get(account.device.id)),
     }),
     greeted(ack) {
       context.greeting = ack;
@@ -143,8 +145,9 @@ export async function openWorkspace(
         signals.linkDown();
         membership.linkDown();
         if (why && isLasting(why.code)) context.trouble = why;
-        // A join that can't be: trying again changes nothing.
-        if (why && context.invite && isLasting(why.code)) link?.stop();
+        // A join that can't be, a device that may never come again: trying again changes nothing.
+        const isOver = context.invite ? why && isLasting(why.code) : why?.code === "device_revoked";
+        if (isOver) link?.stop();
       }
       context.tell({ type: "link", state });
       if (state === "online") membership.react();
@@ -221,6 +224,9 @@ export async function openWorkspace(
       }
     },
     propose: membership.propose,
+    identity: membership.identity,
+    /** The account has another seed than before: what waits for it is opened. */
+    seedsChanged: incoming.keysChanged,
     start: () => link?.start(),
     async stop() {
       context.closed = true;
@@ -241,6 +247,8 @@ export async function openWorkspace(
       const { head } = await link.subscribe([label]).catch(subscribedByTheNextHello);
       replica.db.sql("UPDATE labels SET since = max(since, ?) WHERE label = ?").run(head, label);
     },
+    follows: (label: string): boolean =>
+      replica.db.sql("SELECT 1 FROM labels WHERE label = ? AND joined = 1").get(label) !== undefined,
     unfollow(label: string): void {
       replica.db.sql("UPDATE labels SET joined = 0 WHERE label = ?").run(label);
       if (link?.state() === "online") link.send({ type: "unsubscribe", labels: [label] });
@@ -248,9 +256,10 @@ export async function openWorkspace(
   };
 }
 
-/** Who made the genesis brings it to a broker that doesn't have it. */
-function mayFound({ chain, me }: Context): boolean {
-  return chain.known.state?.owner === me;
+/** The device that made the genesis brings it to a broker that doesn't have it, whoever owns the workspace now. */
+function mayFound({ replica, account }: Context): boolean {
+  const [genesis] = replica.chain();
+  return genesis !== undefined && decodeRecord(genesis.bytes).header.dev === account.device.id;
 }
 
 function followed({ replica }: Context): string[] {
@@ -272,6 +281,7 @@ function isLasting(code: ErrorCode): boolean {
     code === "version_skew" ||
     code === "not_a_member" ||
     code === "not_registered" ||
+    code === "device_revoked" ||
     code.startsWith("invite_") ||
     code.startsWith("chain_")
   );

@@ -41,13 +41,18 @@ export function createWorkspaces(
     throw new Error("a workspace that is here has a row");
   };
 
-  const insert = (id: string, slug: string, broker: string | null, invite: InviteSecret | null) => {
+  const insert = (
+    id: string,
+    slug: string,
+    broker: string | null,
+    { invite = null, named = true }: { invite?: InviteSecret | null; named?: boolean } = {},
+  ) => {
     database
       .sql(
         `INSERT INTO workspaces (id, slug, broker, invite, unnamed, position)
          VALUES (?, ?, ?, ?, ?, (SELECT coalesce(max(position), 0) + 1 FROM workspaces))`,
       )
-      .run(id, slug, broker, invite && inviteToText(invite), invite ? 1 : 0);
+      .run(id, slug, broker, invite && inviteToText(invite), named ? 0 : 1);
     return rowOf(id);
   };
 
@@ -169,13 +174,13 @@ export function createWorkspaces(
     async create(name: string, broker: string | null): Promise<Opened> {
       const slug = newSlug(name);
       const id = await foundWorkspace(ports, person.account());
-      const one = await open(insert(id, slug, broker, null));
+      const one = await open(insert(id, slug, broker));
       one.workspace.putOwn(EVERYONE, "workspace", { kind: "workspace.profile", name: slug });
       remember(one);
       begin(one);
       return one;
     },
-    async add(id: string, broker: string, invite: InviteSecret): Promise<Opened> {
+    async add(id: string, broker: string, invite: InviteSecret | null): Promise<Opened> {
       const hurt = broken.find((one) => one.id === id);
       if (hurt) throw hurt.why;
       const known = opened.find(({ workspace }) => workspace.id === id);
@@ -185,7 +190,8 @@ export function createWorkspaces(
           `You are in this workspace already: ${known.slug}.`,
           `claudemesh workspace use ${known.slug}`,
         );
-      const one = await open(insert(id, freeSlug(`w-${id.slice(0, 6).toLowerCase()}`), broker, invite));
+      const slug = freeSlug(`w-${id.slice(0, 6).toLowerCase()}`);
+      const one = await open(insert(id, slug, broker, { invite, named: false }));
       begin(one);
       return one;
     },
@@ -235,7 +241,7 @@ export function createWorkspaces(
         await discard(one);
       const known = new Set([...opened.map(({ workspace }) => workspace.id), ...broken.map(({ id }) => id)]);
       for (const [id, { slug, broker }] of listed)
-        if (!known.has(id)) begin(await open(insert(id, freeSlug(slug), broker, null)));
+        if (!known.has(id)) begin(await open(insert(id, freeSlug(slug), broker)));
       for (const one of opened) {
         const slug = listed.get(one.workspace.id)?.slug;
         if (slug && slug !== one.slug && !isTaken(slug)) callIt(one, slug);

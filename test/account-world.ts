@@ -1,4 +1,5 @@
 /** A home broker's accounts in virtual time, asked over its HTTP without sockets, and a person who has an account there. */
+
 import { onTestFinished } from "vitest";
 import { systemRandom } from "#adapters/clock.ts";
 import { nodeCurves } from "#adapters/curves.ts";
@@ -13,7 +14,6 @@ import {
   type AccountCall,
   type CallParams,
   type CallResult,
-  type CertifiedDevice,
   enterInput,
   refreshInput,
   registerInput,
@@ -21,6 +21,7 @@ import {
   vaultInput,
 } from "#protocol/account/api.ts";
 import { toBase64url } from "#protocol/bytes.ts";
+import type { CertifiedDevice } from "#protocol/certificate.ts";
 import { certificateInput, pairedInput } from "#protocol/certificate.ts";
 import { idOf } from "#protocol/derive.ts";
 import type { ErrorShape } from "#protocol/errors.ts";

@@ -12,7 +12,8 @@
 import { nodeCurves } from "#adapters/curves.ts";
 import { toBase64url } from "#protocol/bytes.ts";
 import { admit } from "#protocol/chain/admit.ts";
-import { type ChainEntry, encodeEntry, joinProofInput, workspaceId } from "#protocol/chain/entries.ts";
+import { type ChainEntry, encodeEntry, workspaceId } from "#protocol/chain/entries.ts";
+import { deviceRevokeInput, joinProofInput, migrateInput, seedInput } from "#protocol/chain/proofs.ts";
 import { awaitingKey, type ChainState, currentEpoch, holdsKey, type Member } from "#protocol/chain/state.ts";
 import { epochCommitment, epochWrapKey, inviteSeed, pairKey, previousWrapKey } from "#protocol/derive.ts";
 import { CHAIN } from "#protocol/ids.ts";
@@ -140,6 +141,30 @@ function chainFrom(steps: Step[], keys: Uint8Array[], nextSequence: number) {
     device(device: TestDevice): Entry<"device"> {
       return { type: "device", device: deviceFields(device) };
     },
+    async deviceRevoke(who: Person, devices: readonly string[]): Promise<Entry<"device-revoke">> {
+      const proof = await nodeCurves.sign(who.rootSeed, deviceRevokeInput(who.id, devices));
+      return { type: "device-revoke", devices: [...devices], proof: toBase64url(proof) };
+    },
+    /** Of somebody who has a newer seed. */
+    async seed(who: Person): Promise<Entry<"seed">> {
+      const { seedNumber: number } = who;
+      const { publicKey: sealing } = await sealingKeys(who, workspace);
+      const proof = await nodeCurves.sign(who.rootSeed, seedInput(workspace, who.id, number, sealing));
+      return { type: "seed", number, sealing: toBase64url(sealing), proof: toBase64url(proof) };
+    },
+    async migrate(from: Person, to: Person, device = to.device): Promise<Entry<"migrate">> {
+      const { publicKey: sealing } = await sealingKeys(to, workspace);
+      const input = migrateInput(workspace, from.id, { user: to.id, seed: to.seedNumber, sealing });
+      return {
+        type: "migrate",
+        root: toBase64url(to.root),
+        sealing: toBase64url(sealing),
+        seed: to.seedNumber,
+        device: deviceFields(device),
+        consent: toBase64url(await nodeCurves.sign(from.rootSeed, input)),
+        proof: toBase64url(await nodeCurves.sign(to.rootSeed, input)),
+      };
+    },
     leave(): Entry<"leave"> {
       return { type: "leave" };
     },
@@ -221,6 +246,21 @@ function chainFrom(steps: Step[], keys: Uint8Array[], nextSequence: number) {
     },
     async addDevice(who: Person, device: TestDevice): Promise<Step> {
       return append(who, draft.device(device), { signer: device });
+    },
+    async revokeDevices(who: Person, devices: readonly string[], forgery: Forgery = {}): Promise<Step> {
+      return append(who, await draft.deviceRevoke(who, devices), forgery);
+    },
+    async rotateSeed(who: Person): Promise<Step> {
+      return append(who, await draft.seed(who));
+    },
+    offerTo(owner: Person, to: Person | null): Promise<Step> {
+      return append(owner, { type: "offer", member: to?.id ?? null });
+    },
+    accept(who: Person): Promise<Step> {
+      return append(who, { type: "accept" });
+    },
+    async migrate(from: Person, to: Person): Promise<Step> {
+      return append(from, await draft.migrate(from, to));
     },
     leave(who: Person): Promise<Step> {
       return append(who, draft.leave());

@@ -15,12 +15,14 @@ import { createBroker } from "#broker/broker.ts";
 import { createBus } from "#broker/bus.ts";
 import type { BrokerLimits } from "#broker/limits.ts";
 import { DEFAULT_RETENTION } from "#broker/ports.ts";
-import { toBase64url } from "#protocol/bytes.ts";
+import { fromBase64url, toBase64url } from "#protocol/bytes.ts";
 import type { ErrorCode } from "#protocol/errors.ts";
 import type { Message } from "#protocol/features/message.ts";
 import { encodeFrame, type Hello, helloInput } from "#protocol/frames.ts";
-import type { Log, Socket } from "#protocol/ports.ts";
+import type { Keychain, Log, Socket } from "#protocol/ports.ts";
 import { PROTOCOL_VERSION } from "#protocol/version.ts";
+import { certifyByRoot } from "#sdk/account/account.ts";
+import { keepIdentity, readIdentity } from "#sdk/account/identity.ts";
 import { type Caller, createPeer, type Opened, type Peer } from "#sdk/peer.ts";
 import type { PeerPorts } from "#sdk/ports.ts";
 import { abilities, type PeerHandlers, peerHandlersOf } from "#sdk/registry.ts";
@@ -93,9 +95,23 @@ export async function createMesh(limits: Partial<BrokerLimits> = {}) {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  const person = async (name: string): Promise<Member> => {
-    const secrets = keychains.get(name) ?? new Map<string, Uint8Array>();
-    keychains.set(name, secrets);
+  const identityOf = (name: string) => {
+    const identity = readIdentity(keychainOf(keychains.get(name) ?? new Map()));
+    if (identity) return identity;
+    throw new Error(`${name} isn't here`);
+  };
+  const rootOf = (name: string) => fromBase64url(identityOf(name).root ?? "");
+
+  /** `device`: another installation of the same person's. */
+  const person = async (name: string, device = name): Promise<Member> => {
+    const secrets = keychains.get(device) ?? new Map<string, Uint8Array>();
+    if (!keychains.has(device) && device !== name) {
+      const identity = identityOf(name);
+      const secret = systemRandom(32);
+      const certified = await certifyByRoot(nodeCurves, rootOf(name), secret);
+      keepIdentity(keychainOf(secrets), { ...identity, secret: toBase64url(secret), device: certified });
+    }
+    keychains.set(device, secrets);
     const cuts = new Set<() => void>();
     let stopped = false;
     const ports: PeerPorts = {
@@ -113,12 +129,9 @@ export async function createMesh(limits: Partial<BrokerLimits> = {}) {
         const response = await broker.http.fetch(new Request(url));
         return { status: response.status, body: await response.json() };
       },
-      keychain: {
-        get: (item) => secrets.get(item) ?? null,
-        set: (item, secret) => void secrets.set(item, secret),
-        remove: (item) => void secrets.delete(item),
-      },
-      openDatabase: (database, migrations) => openSqlite(join(folder, `${name}-${database}.db`), migrations),
+      keychain: keychainOf(secrets),
+      openDatabase: (database, migrations) =>
+        openSqlite(join(folder, `${device}-${database}.db`), migrations),
       removeDatabase() {},
     };
     const peer = await createPeer(ports, { name, host: "test" }, abilities);
@@ -129,7 +142,7 @@ export async function createMesh(limits: Partial<BrokerLimits> = {}) {
       return only;
     };
     const member: Member = {
-      name,
+      name: device,
       peer,
       handlers,
       toBroker: (frame) => [frame],
@@ -180,6 +193,10 @@ export async function createMesh(limits: Partial<BrokerLimits> = {}) {
     broker: () => broker,
     logged,
     person,
+    /** The root's signature, in base64url. */
+    async signByRoot(name: string, input: Uint8Array): Promise<string> {
+      return toBase64url(await nodeCurves.sign(rootOf(name), input));
+    },
     /** Of somebody who has stopped. */
     loseDatabase(name: string, database: string) {
       for (const suffix of ["", "-wal", "-shm"]) {
@@ -272,6 +289,14 @@ export async function signedHello(
   };
   const signature = toBase64url(await nodeCurves.sign(device.secret, helloInput(nonce, claims)));
   return encodeFrame({ type: "hello", ...claims, signature, ...after });
+}
+
+function keychainOf(secrets: Map<string, Uint8Array>): Keychain {
+  return {
+    get: (item) => secrets.get(item) ?? null,
+    set: (item, secret) => void secrets.set(item, secret),
+    remove: (item) => void secrets.delete(item),
+  };
 }
 
 /** Two ends; frames cross one after the other, each in a turn of its own. */

@@ -1,12 +1,19 @@
 /** People for tests: every key follows from the name, so a failure repeats byte for byte. */
 import { nodeCurves } from "#adapters/curves.ts";
 import { toBase64url, u32, utf8 } from "#protocol/bytes.ts";
-import { certificateInput } from "#protocol/chain/entries.ts";
+import { type CertifiedDevice, certificateInput, pairedInput } from "#protocol/certificate.ts";
 import { idOf, memberSealingSecret } from "#protocol/derive.ts";
 import { sha256 } from "#protocol/hash.ts";
 import type { Random } from "#protocol/ports.ts";
 
-export type TestDevice = { id: string; seed: Uint8Array; key: Uint8Array; certificate: Uint8Array };
+export type TestDevice = {
+  id: string;
+  seed: Uint8Array;
+  key: Uint8Array;
+  certificate: Uint8Array;
+  /** Of a paired one, who certified it. */
+  via?: CertifiedDevice["via"];
+};
 
 export type Person = {
   name: string;
@@ -52,6 +59,20 @@ export async function deviceOf(owner: Omit<Person, "device">, name: string): Pro
   return { id: idOf(key), seed, key, certificate: await certify(owner, key) };
 }
 
+/** A further device of `owner`, certified by the device `by`. */
+export async function pairedDevice(owner: Person, by: TestDevice, name: string): Promise<TestDevice> {
+  const { id, seed, key } = await deviceOf(owner, name);
+  const certificate = await nodeCurves.sign(by.seed, pairedInput(owner.id, key));
+  const { via, ...first } = deviceFields(by);
+  return { id, seed, key, certificate, via: [first, ...via] };
+}
+
+/** The same person after a rotation. */
+export function withSeed(who: Person, seedNumber: number): Person {
+  if (seedNumber === who.seedNumber) return who;
+  return { ...who, seed: fixedBytes(`${who.name}'s seed ${seedNumber}`), seedNumber };
+}
+
 /** The root's signature over somebody's device key. */
 export function certify(owner: Pick<Person, "id" | "rootSeed">, deviceKey: Uint8Array): Promise<Uint8Array> {
   return nodeCurves.sign(owner.rootSeed, certificateInput(owner.id, deviceKey));
@@ -64,8 +85,8 @@ export async function sealingKeys(who: Person, workspace: string) {
 }
 
 /** What a chain entry says of a device. */
-export function deviceFields(device: TestDevice) {
-  return { key: toBase64url(device.key), certificate: toBase64url(device.certificate) };
+export function deviceFields({ key, certificate, via = [] }: TestDevice) {
+  return { key: toBase64url(key), certificate: toBase64url(certificate), via: [...via] };
 }
 
 /** A UUIDv7 with this number in its time: `recordId(1)`, `recordId(2)`, … */

@@ -1,7 +1,7 @@
 /** What every store of accounts has to do, whatever it is made of. `open` with the same place again finds what was kept. */
 import { beforeAll, describe, expect, test } from "vitest";
-import type { CertifiedDevice } from "#protocol/account/api.ts";
 import { toBase64url } from "#protocol/bytes.ts";
+import type { CertifiedDevice } from "#protocol/certificate.ts";
 import { deviceLine } from "#protocol/certificate.ts";
 import { type AccountHolder, accountHolder } from "#test/account-world.ts";
 import { fixedBytes } from "#test/person.ts";

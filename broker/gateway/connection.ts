@@ -1,4 +1,5 @@
 /** One device's connection: challenge, hello, then frames until either side ends it. */
+import { heirOf } from "#protocol/chain/state.ts";
 import { ERRORS, errorShape, MeshError } from "#protocol/errors.ts";
 import {
   decodeFromDevice,
@@ -200,16 +201,8 @@ function takeSeat(
       ports.metrics.count("limited", 1, "device");
       refuse(busy("This device has connected too often.", limits.longestBackOffMs));
     },
-    expel: () => {
-      if (isMember) {
-        refuse(
-          new MeshError(
-            "not_a_member",
-            "This device no longer belongs to the workspace.",
-            "Ask for an invite link.",
-          ),
-        );
-      }
+    expel: (why) => {
+      if (isMember || why.code === "device_revoked") refuse(why);
     },
   };
   socket.send(
@@ -301,10 +294,10 @@ function requireMember(author: Author): void {
     throw new MeshError("not_a_member", "Only members read here.", "Join first.");
 }
 
-/** A member's label is that member's alone; the others are open to all members, who can't open what isn't sealed to them. */
+/** A member's label is that member's alone, or the heir's; the others are open to all members, who can't open what isn't sealed to them. */
 function requireOwnLabel(log: WorkspaceLog, member: string, label: string): void {
   if (label === EVERYONE || label === CHAIN || label === member) return;
-  if (log.chain?.members.has(label)) {
+  if (log.chain?.members.has(label) && heirOf(log.chain, label) !== member) {
     throw new MeshError("not_allowed", "Another member's label is theirs alone.", "Subscribe to your own.");
   }
 }

@@ -1,5 +1,7 @@
 /** Judges a hello: is this device who it says, for this broker, now, and what may it do here? */
 import { fromBase64url } from "#protocol/bytes.ts";
+import { certified, deviceRevoked } from "#protocol/chain/certificates.ts";
+import { activeMember, isInAt } from "#protocol/chain/state.ts";
 import { idOf } from "#protocol/derive.ts";
 import { MeshError } from "#protocol/errors.ts";
 import { type Hello, type HelloAck, helloInput } from "#protocol/frames.ts";
@@ -13,7 +15,7 @@ export type Admitted = { member: string; dev: string; standing: Standing };
 /** Where the pushes to a connection begin, and what that means for its replica. */
 export type Beginning = Pick<HelloAck, "resume"> & { cursor: number };
 
-/** @throws MeshError version_skew, wrong_author, bad_signature, not_a_member, not_registered, invite_… */
+/** @throws MeshError version_skew, wrong_author, bad_signature, not_a_member, device_revoked, not_registered, invite_… */
 export async function judgeHello(
   ports: BrokerPorts,
   config: BrokerConfig,
@@ -35,7 +37,7 @@ export async function judgeHello(
       "Use the address that this broker is known by.",
     );
   }
-  const { signature, invite, type: _, ...claims } = hello;
+  const { signature, invite, certificate, type: _, ...claims } = hello;
   const key = fromBase64url(hello.key);
   const input = helloInput(nonce, claims);
   if (!(await ports.curves.verify(key, input, fromBase64url(signature)))) {
@@ -55,8 +57,14 @@ export async function judgeHello(
     return { member, dev, standing: "founding" };
   }
   const device = log.chain.devices.get(dev);
-  if (device?.member === member && device.spans.some((span) => span.until > log.head)) {
-    return { member, dev, standing: "member" };
+  if (device?.member === member) {
+    if (isInAt(device, log.head + 1)) return { member, dev, standing: "member" };
+    if (device.revoked) throw deviceRevoked();
+  }
+  const owner = activeMember(log.chain, member);
+  if (owner && certificate) {
+    await certified(ports.curves, owner, { key: hello.key, ...certificate });
+    return { member, dev, standing: "joining" };
   }
   if (!invite)
     throw new MeshError("not_a_member", "This device isn't in the workspace.", "Ask for an invite link.");

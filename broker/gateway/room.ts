@@ -1,4 +1,7 @@
 /** The connections of one workspace, and who of them gets what. */
+import { deviceRevoked } from "#protocol/chain/certificates.ts";
+import { isInAt } from "#protocol/chain/state.ts";
+import { MeshError } from "#protocol/errors.ts";
 import { encodeFrame, encodeRecordFrame, type Faces, type Signal } from "#protocol/frames.ts";
 import type { Committed, News } from "../bus.ts";
 import type { WorkspaceLog } from "../log/log.ts";
@@ -15,7 +18,7 @@ export type Occupant = {
   /** Ends the connection: its device has too many newer ones. */
   supersede(): void;
   /** Ends the connection of a device that no longer belongs. */
-  expel(): void;
+  expel(why: MeshError): void;
 };
 
 export type Room = {
@@ -64,8 +67,9 @@ export function createRoom(log: WorkspaceLog, connectionsPerDevice: number): Roo
 
   const expelTheDeparted = () => {
     for (const occupant of occupants) {
-      if (!log.chain?.devices.get(occupant.dev)?.spans.some((span) => span.until > log.head))
-        occupant.expel();
+      const device = log.chain?.devices.get(occupant.dev);
+      if (!device || !isInAt(device, log.head + 1))
+        occupant.expel(device?.revoked ? deviceRevoked() : departed());
     }
   };
 
@@ -124,6 +128,14 @@ export function createRoom(log: WorkspaceLog, connectionsPerDevice: number): Roo
     size: () => occupants.size,
     lagging: () => [...occupants].filter(({ feeder }) => feeder.isLagging()).length,
   };
+}
+
+function departed(): MeshError {
+  return new MeshError(
+    "not_a_member",
+    "This device no longer belongs to the workspace.",
+    "Ask for an invite link.",
+  );
 }
 
 function add(index: Map<string, Set<Occupant>>, key: string, occupant: Occupant): void {

@@ -9,7 +9,7 @@ import type { Curves } from "#protocol/ports.ts";
 import type { Header, Put, SealedRecord } from "#protocol/record.ts";
 import type { Cell } from "../store/store.ts";
 
-/** What a connection may do: speak as a member, send its own join, or send the genesis of an unknown workspace. */
+/** What a connection may do: speak as a member, send its own join or device entry, or send the genesis of an unknown workspace. */
 export type Standing = "member" | "joining" | "founding";
 
 export type Author = {
@@ -105,7 +105,8 @@ export function isLive({ tombstone, expiresAt }: Cell, now: number): boolean {
 function requireStanding(author: Author, record: SealedRecord): void {
   if (author.standing === "member") return;
   const { type } = decodeEntry(record.body);
-  if (type !== (author.standing === "joining" ? "join" : "genesis")) {
+  const allowed = author.standing === "joining" ? ["join", "device"] : ["genesis"];
+  if (!allowed.includes(type)) {
     throw new MeshError("not_a_member", "This connection may only join.", "Connect again as a member.");
   }
 }

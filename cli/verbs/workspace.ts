@@ -1,4 +1,5 @@
 /** workspace create, list, use, info, members, role, remove, rotate, rename, leave, delete */
+import type { Client } from "#protocol/registry.ts";
 import { confirm } from "../confirm.ts";
 import { oneOf } from "../input.ts";
 import { dot, safe, table } from "../print.ts";
@@ -109,21 +110,34 @@ const remove: Verb = {
   },
 };
 
-const ROLES = ["admin", "member", "guest"] as const;
+const ROLES = ["owner", "admin", "member", "guest"] as const;
 
 const role: Verb = {
   name: "workspace role",
   args: ["MEMBER", "ROLE"],
-  summary: "make somebody admin, member or guest",
-  examples: ["claudemesh workspace role bob admin"],
+  summary: "make somebody admin, member or guest; offer them the workspace, or take it over",
+  examples: ["claudemesh workspace role bob admin", "claudemesh workspace role bob owner"],
   async run({ args, workspace, daemon, print }) {
     const [member = "", wanted] = args;
     const next = oneOf(wanted, "ROLE", ROLES);
     const client = await daemon();
     const changed = await client.workspace.role({ workspace, member, role: next ?? "member" });
-    print(changed, `${safe(changed.name)} is ${changed.role} in ${changed.workspace}`);
+    print(changed, roleText(changed));
   },
 };
+
+function roleText({ name, role, workspace, outcome }: Awaited<ReturnType<Client["workspace"]["role"]>>) {
+  switch (outcome) {
+    case "offered":
+      return `${workspace} is offered to ${safe(name)}, who takes it with: claudemesh workspace role me owner`;
+    case "taken":
+      return `${workspace} is yours now`;
+    case "withdrawn":
+      return `${workspace} stays yours; nobody is offered it`;
+    case "changed":
+      return `${safe(name)} is ${role} in ${workspace}`;
+  }
+}
 
 const rotate: Verb = {
   name: "workspace rotate",

@@ -2,8 +2,10 @@
  * What a home broker answers about accounts: `POST /v1/account/NAME` with a JSON body, `Authorization: Bearer` with a
  * token where the table says so. An error comes as `{"error": {code, message, hint}, "retryAfterMs"?}` with a status of 400 up.
  */
+
 import { z } from "zod";
 import { fromBase64url, u32, utf8 } from "../bytes.ts";
+import { certifiedDevice } from "../certificate.ts";
 import { sha256, signatureInput } from "../hash.ts";
 import { bytes, count, id, time } from "../schema.ts";
 
@@ -11,15 +13,6 @@ import { bytes, count, id, time } from "../schema.ts";
 const box = bytes.max(256 * 1024);
 const key32 = bytes.length(43);
 const signature = bytes.length(86);
-
-/** A device with the certificate that leads to its root: signed by the root, or by the first of `via`, and so on up. */
-export const certifiedDevice = z.strictObject({
-  key: key32,
-  certificate: signature,
-  via: z.array(z.strictObject({ key: key32, certificate: signature })).max(4),
-});
-
-export type CertifiedDevice = z.infer<typeof certifiedDevice>;
 
 /** `access`: a JWT. `refresh`: opaque, good for one use. Times in ms since the Unix epoch, by the broker's clock. */
 export const tokens = z.strictObject({

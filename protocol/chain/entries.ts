@@ -4,13 +4,12 @@
  */
 import { z } from "zod";
 import { fromBase64url, utf8 } from "../bytes.ts";
+import { certifiedDevice } from "../certificate.ts";
 import { idOf } from "../derive.ts";
 import { signatureInput } from "../hash.ts";
 import { strictJson } from "../json.ts";
-import { bytes, count, id, inviteCode, role, time } from "../schema.ts";
-
-/** A device's public key and the root's signature over it. */
-export const device = z.strictObject({ key: bytes, certificate: bytes });
+import { LIMITS } from "../limits.ts";
+import { bytes, count, id, inviteCode, role, seedNumber, time } from "../schema.ts";
 
 /** The first entry, by the owner. The workspace's id is the hash of its nonce, root key and time. */
 export const genesis = z.strictObject({
@@ -19,12 +18,30 @@ export const genesis = z.strictObject({
   root: bytes,
   created: time,
   sealing: bytes,
-  seed: count,
-  device,
+  seed: seedNumber,
+  device: certifiedDevice,
 });
 
 /** A further device of somebody who is in already. */
-export const deviceEntry = z.strictObject({ type: z.literal("device"), device });
+export const deviceEntry = z.strictObject({ type: z.literal("device"), device: certifiedDevice });
+
+/** Devices of the author's fall for good, and with them all that they had paired. The epoch is stale. */
+const deviceRevoke = z.strictObject({
+  type: z.literal("device-revoke"),
+  /** Those that aren't in this workspace may not come into it any more. */
+  devices: z.array(id).min(1).max(LIMITS.revokedDevices),
+  /** The root's signature over them, for all workspaces. */
+  proof: bytes,
+});
+
+/** The author's newer seed, with the sealing key that it gives. The epoch is stale. */
+const seed = z.strictObject({
+  type: z.literal("seed"),
+  number: seedNumber,
+  sealing: bytes,
+  /** The root's signature over both, in this workspace. */
+  proof: bytes,
+});
 
 /** By an owner or an admin. */
 export const invite = z.strictObject({
@@ -43,16 +60,16 @@ export const join = z.strictObject({
   code: inviteCode,
   root: bytes,
   sealing: bytes,
-  seed: count,
-  device,
+  seed: seedNumber,
+  device: certifiedDevice,
   /** The invite key's signature over workspace, code, user id, root, sealing key. */
   proof: bytes,
 });
 
-/** All of the member's devices go, and the epoch is stale. */
-export /** The invite lets nobody in any more. */
+/** The invite lets nobody in any more. */
 const revoke = z.strictObject({ type: z.literal("revoke"), code: inviteCode });
 
+/** All of the member's devices go, and the epoch is stale. */
 const leave = z.strictObject({ type: z.literal("leave") });
 
 const remove = z.strictObject({ type: z.literal("remove"), member: id });
@@ -61,6 +78,25 @@ const roleEntry = z.strictObject({
   type: z.literal("role"),
   member: id,
   role: role.exclude(["owner"]),
+});
+
+/** By the owner: who may take the workspace over. Null takes the offer back. */
+const offer = z.strictObject({ type: z.literal("offer"), member: id.nullable() });
+
+/** By whom it was offered to: the owner from now on; the former one is an admin. */
+const accept = z.strictObject({ type: z.literal("accept") });
+
+/** The author goes over into another identity, which takes its role and place. The epoch is stale. */
+const migrate = z.strictObject({
+  type: z.literal("migrate"),
+  /** The other's. */
+  root: bytes,
+  sealing: bytes,
+  seed: seedNumber,
+  device: certifiedDevice,
+  /** The author's root's signature over who becomes whom, and the other root's. */
+  consent: bytes,
+  proof: bytes,
 });
 
 /** A new epoch, or the current one sealed to members who joined since. */
@@ -77,12 +113,17 @@ export const epoch = z.strictObject({
 export const chainEntry = z.discriminatedUnion("type", [
   genesis,
   deviceEntry,
+  deviceRevoke,
+  seed,
   invite,
   revoke,
   join,
   leave,
   remove,
   roleEntry,
+  offer,
+  accept,
+  migrate,
   epoch,
 ]);
 
@@ -100,24 +141,4 @@ export const decodeEntry = json.decode;
 export function workspaceId(genesis: Pick<Genesis, "nonce" | "root" | "created">): string {
   const { nonce, root, created } = genesis;
   return idOf(signatureInput("workspace", fromBase64url(nonce), fromBase64url(root), utf8(String(created))));
-}
-
-/** What a root key signs to certify one of its devices. */
-export function certificateInput(user: string, deviceKey: Uint8Array): Uint8Array {
-  return signatureInput("device", fromBase64url(user), deviceKey);
-}
-
-/** What the invite key signs for a joiner. */
-export function joinProofInput(
-  workspace: string,
-  join: { code: string; user: string; root: Uint8Array; sealing: Uint8Array },
-): Uint8Array {
-  return signatureInput(
-    "join",
-    fromBase64url(workspace),
-    utf8(join.code),
-    fromBase64url(join.user),
-    join.root,
-    join.sealing,
-  );
 }

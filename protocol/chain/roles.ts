@@ -1,13 +1,14 @@
 /** Who goes and who becomes what: leaving, being removed, another role. */
 import { MeshError } from "../errors.ts";
 import type { Role } from "../schema.ts";
-import { type Case, type Entry, FOREVER, notAllowed, signedByMember } from "./case.ts";
-import { activeMember, type ChainState, type Device, holdsKey, type Invite, type Member } from "./state.ts";
+import { type Case, type Entry, notAllowed, nothingLeft, signedByMember } from "./case.ts";
+import { silenced } from "./devices.ts";
+import { activeMember, type ChainState, holdsKey, type Invite, type Member } from "./state.ts";
 
 /** All of the member's devices fall with it, and the epoch is stale. */
 export async function admitLeave(at: Case, state: ChainState): Promise<ChainState> {
   const author = await signedByMember(at, state);
-  if (author.role === "owner") throw notAllowed("the owner can't leave the workspace that its id commits to");
+  if (author.role === "owner") throw notAllowed("the owner hands the workspace over before leaving it");
   return without(state, author, at.sequence);
 }
 
@@ -25,9 +26,7 @@ export async function admitRole(at: Case, state: ChainState, entry: Entry<"role"
   const member = otherMember(state, author, entry.member);
   requireAbove(author, member.role);
   requireAbove(author, entry.role);
-  if (member.role === entry.role) {
-    throw new MeshError("chain_conflict", "The member has that role already.", "Nothing is left to do.");
-  }
+  if (member.role === entry.role) throw nothingLeft("The member has that role already.");
   const changed = { ...member, role: entry.role };
   return {
     ...state,
@@ -37,7 +36,7 @@ export async function admitRole(at: Case, state: ChainState, entry: Entry<"role"
   };
 }
 
-function otherMember(state: ChainState, author: Member, id: string): Member {
+export function otherMember(state: ChainState, author: Member, id: string): Member {
   const member = activeMember(state, id);
   if (!member) throw new MeshError("not_found", "That member isn't in the workspace.", "See who is.");
   if (member.id === author.id) throw notAllowed("nobody changes themselves");
@@ -45,20 +44,19 @@ function otherMember(state: ChainState, author: Member, id: string): Member {
 }
 
 function requireAbove(author: Member, role: Role): void {
-  if (role === "owner") throw notAllowed("the owner stays the owner");
+  if (role === "owner") throw notAllowed("the owner stays the owner until another one has taken over");
   if (author.role === "owner" || (author.role === "admin" && role !== "admin")) return;
   throw notAllowed(
     role === "admin" ? "only the owner makes and unmakes admins" : "only an owner or an admin does that",
   );
 }
 
-function without(state: ChainState, member: Member, sequence: number): ChainState {
-  const devices = new Map(state.devices);
-  for (const device of devices.values()) {
-    if (device.member === member.id) devices.set(device.id, { ...device, spans: closed(device, sequence) });
-  }
+/** Gone with all devices, and with what was offered to it. */
+export function without(state: ChainState, member: Member, sequence: number): ChainState {
   const members = new Map(state.members).set(member.id, { ...member, active: false });
-  return { ...state, members, devices, stale: true };
+  const devices = silenced(state, member.id, sequence);
+  const offer = state.offer?.member === member.id ? null : state.offer;
+  return { ...state, members, devices, offer, stale: true };
 }
 
 function voided(state: ChainState, which: (invite: Invite) => boolean): ChainState["invites"] {
@@ -66,8 +64,4 @@ function voided(state: ChainState, which: (invite: Invite) => boolean): ChainSta
     ([code, invite]) => [code, which(invite) ? { ...invite, void: true } : invite] as const,
   );
   return new Map(invites);
-}
-
-function closed(device: Device, sequence: number) {
-  return device.spans.map((span) => (span.until === FOREVER ? { ...span, until: sequence } : span));
 }

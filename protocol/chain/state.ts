@@ -2,23 +2,40 @@
 import { MeshError } from "../errors.ts";
 import type { ChainHead, Role } from "../schema.ts";
 
+export const FOREVER = Number.POSITIVE_INFINITY;
+
 /** A device belongs while one of its spans covers the sequence: from its entry on, until it left (exclusive). */
 export type Span = { from: number; until: number };
 
-export type Device = { id: string; key: Uint8Array; member: string; spans: readonly Span[] };
+export type Device = {
+  id: string;
+  key: Uint8Array;
+  member: string;
+  /** Ids of the devices that certified it, from the one that paired it up to one of the root's; empty: the root did. */
+  via: readonly string[];
+  /** It fell for good. */
+  revoked: boolean;
+  spans: readonly Span[];
+};
 
 export type Member = {
   id: string;
   role: Role;
   root: Uint8Array;
-  /** X25519 public key. */
+  /** X25519 public key, of the newest seed. */
   sealing: Uint8Array;
   seed: number;
+  /** Those of all seeds: what was sealed under an old one stays readable. */
+  sealings: ReadonlyMap<number, Uint8Array>;
+  /** Ids of devices that may never speak for this member again, those too that were never here. */
+  revoked: ReadonlySet<string>;
   /** Sequence of the join. */
   joined: number;
   /** Who made the invite; null for the owner. */
   invitedBy: string | null;
   active: boolean;
+  /** The identity that it has gone over into. */
+  became: string | null;
 };
 
 export type Invite = {
@@ -31,10 +48,12 @@ export type Invite = {
   /** Revoked, or cut off by a removal. */
   void: boolean;
   by: string;
+  /** The device that signed it. */
+  dev: string;
 };
 
-/** One member's copy of an epoch's key, and who sealed it. */
-export type SealedKey = { by: string; bySealing: Uint8Array; box: Uint8Array };
+/** One member's copy of an epoch's key: which of the member's keys it is sealed to, who sealed it, with which key. */
+export type SealedKey = { toSeed: number; by: string; bySealing: Uint8Array; box: Uint8Array };
 
 export type Epoch = {
   number: number;
@@ -52,14 +71,16 @@ export type ChainState = {
   devices: ReadonlyMap<string, Device>;
   invites: ReadonlyMap<string, Invite>;
   epochs: readonly Epoch[];
-  /** Somebody left since the current epoch began: nothing may be sealed before the next one. */
+  /** To whom the owner has offered the workspace, by which device. */
+  offer: { member: string; dev: string } | null;
+  /** Somebody or something left since the current epoch began: nothing may be sealed before the next one. */
   stale: boolean;
 };
 
 /** The device that may speak for `from` at `sequence`. @throws MeshError unknown_device, wrong_author */
 export function authorAt(state: ChainState, from: string, dev: string, sequence: number): Device {
   const device = state.devices.get(dev);
-  if (!device?.spans.some((span) => sequence >= span.from && sequence < span.until)) {
+  if (!device || !isInAt(device, sequence)) {
     throw new MeshError(
       "unknown_device",
       "The record is signed by a device that wasn't in the workspace.",
@@ -76,9 +97,29 @@ export function authorAt(state: ChainState, from: string, dev: string, sequence:
   return device;
 }
 
+export function isInAt({ spans }: Device, sequence: number): boolean {
+  return spans.some(({ from, until }) => sequence >= from && sequence < until);
+}
+
+/** Whether the device is in the workspace today. */
+export function isIn(device: Device | undefined): boolean {
+  return device?.spans.some(({ until }) => until === FOREVER) ?? false;
+}
+
 export function activeMember(state: ChainState, id: string): Member | undefined {
   const member = state.members.get(id);
   return member?.active ? member : undefined;
+}
+
+/** Who speaks for this identity today: itself, or the one that it has become. */
+export function heirOf(state: ChainState, id: string): string {
+  const next = state.members.get(id)?.became;
+  return next ? heirOf(state, next) : id;
+}
+
+/** All who are one person today: the identity itself, and those that have become it. */
+export function identitiesOf(state: ChainState, id: string): string[] {
+  return [...state.members.keys()].filter((one) => one !== id && heirOf(state, one) === id).concat(id);
 }
 
 /** Whether the role carries the workspace key: all but guests. */

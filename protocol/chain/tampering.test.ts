@@ -6,24 +6,39 @@ import { MeshError } from "#protocol/errors.ts";
 import { decodeRecord } from "#protocol/record.ts";
 import { found, type Step } from "#test/chain-builder.ts";
 import { codeOfAsync } from "#test/code-of.ts";
-import { deviceOf, person } from "#test/person.ts";
+import { deviceOf, pairedDevice, person, withSeed } from "#test/person.ts";
 import { admit } from "./admit.ts";
-import { decodeEntry, encodeEntry } from "./entries.ts";
+import { chainEntry, decodeEntry, encodeEntry } from "./entries.ts";
 import type { ChainState } from "./state.ts";
 
 let workspace = "";
-/** One entry of each type, with the state before it. */
+/** Entries of all types, with the state before it. */
 let entries: { step: Step; before: ChainState | null }[] = [];
 
 beforeAll(async () => {
-  const [alice, bob] = await Promise.all([person("alice"), person("bob")]);
+  const names = ["alice", "bob", "carol", "bobby"];
+  const [alice, bob, carol, bobby] = await Promise.all(names.map(person));
+  if (!alice || !bob || !carol || !bobby) throw new Error("four people");
   const chain = await found(alice);
   await chain.epoch(alice);
-  await chain.join(bob, await chain.invite(alice));
+  const invite = await chain.invite(alice, { uses: 2 });
+  await chain.join(bob, invite);
+  await chain.join(carol, invite);
   await chain.share(alice);
-  await chain.addDevice(bob, await deviceOf(bob, "phone"));
-  await chain.leave(bob);
-  await chain.epoch(alice);
+  const phone = await deviceOf(bob, "phone");
+  const tablet = await pairedDevice(bob, phone, "tablet");
+  await chain.addDevice(bob, phone);
+  await chain.addDevice(bob, tablet);
+  await chain.revokeDevices(bob, [phone.id]);
+  await chain.rotateSeed(withSeed(bob, 2));
+  await chain.offerTo(alice, bob);
+  await chain.accept(bob);
+  await chain.migrate(bob, bobby);
+  await chain.append(bobby, { type: "role", member: carol.id, role: "guest" });
+  await chain.append(bobby, { type: "revoke", code: (await chain.invite(bobby)).code });
+  await chain.append(bobby, { type: "remove", member: carol.id });
+  await chain.leave(alice);
+  await chain.epoch(bobby);
   workspace = chain.workspace;
   entries = chain.steps.map((step, i) => ({ step, before: chain.steps[i - 1]?.state ?? null }));
 });
@@ -33,7 +48,9 @@ const REFUSALS = [
   "bad_signature",
   "wrong_author",
   "unknown_device",
+  "device_revoked",
   "not_allowed",
+  "not_found",
   "chain_invalid",
   "chain_conflict",
   "conflict",
@@ -56,7 +73,7 @@ test("a flipped bit anywhere in an entry's record has it refused by name", async
       bytes[at] = (bytes[at] ?? 0) ^ (1 << bit);
       expect(REFUSALS).toContain(await judge(bytes, entry.before, entry.step.sequence));
     }),
-    { numRuns: 800 },
+    { numRuns: 2000 },
   );
 });
 
@@ -73,6 +90,11 @@ test("an entry of one workspace is refused in another", async () => {
     const elsewhere = admit(nodeCurves, step.record.header.from, before, step.record, step.sequence);
     await expect(elsewhere).rejects.toThrow(MeshError);
   }
+});
+
+test("every type of entry is among them", () => {
+  const types = entries.map(({ step }) => decodeEntry(step.record.body).type);
+  expect([...new Set(types)].sort()).toEqual(chainEntry.options.map(({ shape }) => shape.type.value).sort());
 });
 
 test("an entry's text is one for one value", () => {

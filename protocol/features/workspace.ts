@@ -35,6 +35,9 @@ export const workspaceMember = z.object({
 
 const changedMember = z.object({ member: id, name: z.string(), role, workspace: z.string() });
 
+/** `offered`: the workspace is theirs once they take it. `taken`: it is. `withdrawn`: it isn't offered any more. */
+export const roleOutcome = z.enum(["changed", "offered", "taken", "withdrawn"]);
+
 export const workspaceMethods = methods({
   /** Those that this account is in, or about to join. */
   list: { scope: "read", params: z.strictObject({}), result: z.object({ workspaces: z.array(listed) }) },
@@ -52,6 +55,8 @@ export const workspaceMethods = methods({
     params: z.strictObject({ workspace }),
     result: listed.extend({
       owner: z.string().nullable(),
+      /** Who may take it over. */
+      offeredTo: z.string().nullable(),
       epoch: z.int(),
       chain: z.object({ height: z.int(), hash: z.string() }).nullable(),
       cursor: z.int(),
@@ -78,17 +83,20 @@ export const workspaceMethods = methods({
     params: z.strictObject({ workspace: z.string().min(1) }),
     result: z.object({ id, slug: z.string() }),
   },
-  /** Leaves it, and removes it from this machine; the owner can't. */
   /** Shuts a member out: from now on nothing is sealed to them, and all open invites are void. */
   remove: {
     scope: "admin",
     params: z.strictObject({ workspace, member: z.string().min(1).max(200) }),
     result: changedMember,
   },
+  /**
+   * Owner: said by the owner it offers the workspace to the member, of oneself it takes the offer back; said by that
+   * member of themselves it takes the workspace over, and the former owner is an admin.
+   */
   role: {
     scope: "admin",
-    params: z.strictObject({ workspace, member: z.string().min(1).max(200), role: role.exclude(["owner"]) }),
-    result: changedMember,
+    params: z.strictObject({ workspace, member: z.string().min(1).max(200), role }),
+    result: changedMember.extend({ outcome: roleOutcome }),
   },
   /** Begins a new epoch: what is said from now on is sealed under a new key. */
   rotate: {
@@ -96,6 +104,7 @@ export const workspaceMethods = methods({
     params: z.strictObject({ workspace }),
     result: z.object({ id, slug: z.string(), epoch: z.int() }),
   },
+  /** Leaves it, and removes it from this machine; the owner hands it over first. */
   leave: {
     scope: "admin",
     params: z.strictObject({ workspace: z.string().min(1) }),
@@ -106,3 +115,4 @@ export const workspaceMethods = methods({
 export type LinkState = z.infer<typeof linkState>;
 export type ListedWorkspace = z.infer<typeof listed>;
 export type WorkspaceMember = z.infer<typeof workspaceMember>;
+export type RoleOutcome = z.infer<typeof roleOutcome>;

@@ -4,8 +4,10 @@ import nacl from "tweetnacl";
 import { expect, test } from "vitest";
 import { nodeCurves } from "#adapters/curves.ts";
 import { fromBase64url, fromUtf8, toBase64url } from "#protocol/bytes.ts";
+import { certificateInput } from "#protocol/certificate.ts";
 import { admit } from "#protocol/chain/admit.ts";
-import { certificateInput, decodeEntry, encodeEntry, joinProofInput } from "#protocol/chain/entries.ts";
+import { decodeEntry, encodeEntry } from "#protocol/chain/entries.ts";
+import { joinProofInput } from "#protocol/chain/proofs.ts";
 import { type ChainState, currentEpoch } from "#protocol/chain/state.ts";
 import {
   epochCommitment,

@@ -1,8 +1,7 @@
 /** A person on this device, made on first use: who they are, what opens what is sealed to them, what they sign with. */
 
 import { fromBase64url, toBase64url } from "#protocol/bytes.ts";
-import type { Certified } from "#protocol/certificate.ts";
-import { certificateInput } from "#protocol/certificate.ts";
+import { type CertifiedDevice, certificateInput } from "#protocol/certificate.ts";
 import { idOf, memberSealingSecret } from "#protocol/derive.ts";
 import { MeshError } from "#protocol/errors.ts";
 import type { Database, Migration } from "#protocol/ports.ts";
@@ -28,7 +27,7 @@ export type Account = {
     key: Uint8Array;
     certificate: Uint8Array;
     /** Who certified it, up to the device that the root certified; empty where the root did. */
-    via: Certified["via"];
+    via: CertifiedDevice["via"];
   };
   /** Null for an account that lives on this machine only. */
   home: Home | null;
@@ -195,8 +194,8 @@ export async function sealingPair(
   ports: PeerPorts,
   account: Account,
   workspace: string,
+  seed = currentSeed(account),
 ): Promise<SealingPair> {
-  const seed = currentSeed(account);
   const secret = memberSealingSecret(seed.secret, account.user, workspace, seed.number);
   return { secret, key: await ports.curves.sealingPublicKey(secret) };
 }

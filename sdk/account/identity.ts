@@ -3,9 +3,9 @@
  * leaves the seed of one identity beside the device of another.
  */
 import { z } from "zod";
-import { certifiedDevice } from "#protocol/account/api.ts";
 import { contentsSchema } from "#protocol/account/vault.ts";
 import { fromBase64url, toBase64url } from "#protocol/bytes.ts";
+import { certifiedDevice } from "#protocol/certificate.ts";
 import { MeshError } from "#protocol/errors.ts";
 import { strictJson } from "#protocol/json.ts";
 import type { Keychain } from "#protocol/ports.ts";

@@ -62,6 +62,14 @@ function detailOf(entry: ChainEntry, nameOf: (member: string) => string): string
       return nameOf(entry.member);
     case "role":
       return `${nameOf(entry.member)}: ${entry.role}`;
+    case "device":
+      return entry.device.via.length > 0 ? "paired" : "";
+    case "device-revoke":
+      return `${entry.devices.length} device${entry.devices.length === 1 ? "" : "s"}`;
+    case "seed":
+      return `number ${entry.number}`;
+    case "offer":
+      return entry.member === null ? "taken back" : `to ${nameOf(entry.member)}`;
     case "epoch":
       return `key ${entry.number} to ${Object.keys(entry.sealed).length}`;
     default:

@@ -63,7 +63,7 @@ export function topicHandlers(peer: Peer): Handlers<Caller>["topic"] {
   };
 
   const join = async ({ workspace }: Opened, name: string, label: string) => {
-    if (isJoined(workspace, label)) return;
+    if (workspace.follows(label)) return;
     await workspace.follow(label, name);
     sayMembership(workspace, name, true);
   };
@@ -105,9 +105,9 @@ export function topicHandlers(peer: Peer): Handlers<Caller>["topic"] {
     },
     async leave({ workspace: selector, topic: text }) {
       const { opened, workspace, name, label } = find(selector, text);
-      if (isJoined(workspace, label)) {
-        sayMembership(workspace, name, false);
+      if (workspace.follows(label)) {
         workspace.unfollow(label);
+        sayMembership(workspace, name, false);
       }
       return describe(opened, name);
     },
@@ -176,13 +176,14 @@ function describe({ slug, workspace }: Opened, name: string): Topic {
   const counts = db
     .sql(
       `SELECT count(*) AS unread, coalesce(sum(mentioned), 0) AS mentions FROM messages
-       WHERE topic = ? AND label = ? AND sender <> ? AND id NOT IN (SELECT id FROM reads)`,
+       WHERE topic = ?1 AND label = ?2 AND sender <> ?3 AND id NOT IN (SELECT id FROM reads)
+         AND id > coalesce((SELECT up_to FROM topic_reads WHERE label = ?2 AND member = ?3), '')`,
     )
     .get(name, label, workspace.me);
   const last = db
     .sql("SELECT max(sent_at) AS at FROM messages WHERE topic = ? AND label = ?")
     .get(name, label);
-  const joined = isJoined(workspace, label);
+  const joined = workspace.follows(label);
   const muted = workspace.replica.meta(mutedKey(label)) === "1";
   return {
     name,
@@ -225,12 +226,6 @@ function sayMembership(workspace: Workspace, name: string, joined: boolean): voi
 
 function mutedKey(label: string): string {
   return `muted:${label}`;
-}
-
-function isJoined(workspace: Workspace, label: string): boolean {
-  return (
-    workspace.replica.db.sql("SELECT 1 FROM labels WHERE label = ? AND joined = 1").get(label) !== undefined
-  );
 }
 
 function bareName(text: string): string {

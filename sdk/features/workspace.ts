@@ -6,7 +6,7 @@ import {
   mayInvite,
 } from "#protocol/chain/state.ts";
 import { MeshError } from "#protocol/errors.ts";
-import type { ListedWorkspace, WorkspaceMember } from "#protocol/features/workspace.ts";
+import type { ListedWorkspace, RoleOutcome, WorkspaceMember } from "#protocol/features/workspace.ts";
 import type { Handlers } from "#protocol/registry.ts";
 import type { Happening } from "../context.ts";
 import type { Feature } from "../feature.ts";
@@ -67,6 +67,7 @@ export function workspaceHandlers(peer: Peer, brokers: Brokers): Handlers<Caller
       return {
         ...listed(opened),
         owner: chain && (memberNames(one).get(chain.owner) ?? null),
+        offeredTo: chain?.offer ? (memberNames(one).get(chain.offer.member) ?? null) : null,
         epoch: (chain && currentEpoch(chain)?.number) ?? 0,
         chain: chain?.head ?? null,
         cursor: one.replica.cursor(),
@@ -96,10 +97,14 @@ export function workspaceHandlers(peer: Peer, brokers: Brokers): Handlers<Caller
     },
     async role({ workspace: selector, member: text, role }) {
       const { opened, id } = findPeer(peer, selector, text);
+      if (role === "owner") {
+        const outcome = await handOver(opened.workspace, id);
+        return { ...describedMember(opened, id), outcome };
+      }
       const entry = { type: "role", member: id, role } as const;
       const isDone = (chain: ChainState) => activeMember(chain, id)?.role === role;
       await opened.workspace.propose(async (chain) => (isDone(chain) ? null : entry), CHAIN_WAIT_MS);
-      return describedMember(opened, id);
+      return { ...describedMember(opened, id), outcome: "changed" };
     },
     async rotate({ workspace: selector }) {
       const { workspace: one, slug } = peer.writable(selector);
@@ -118,6 +123,29 @@ export function workspaceHandlers(peer: Peer, brokers: Brokers): Handlers<Caller
       return { id: one.id, slug };
     },
   };
+}
+
+/** Decided by whose workspace it is when the entry is made: the same words offer it, take it back, or take it over. */
+async function handOver(one: Workspace, member: string): Promise<RoleOutcome> {
+  let outcome: RoleOutcome = "changed";
+  await one.propose(async (chain) => {
+    const offered = chain.offer?.member ?? null;
+    if (chain.owner === one.me) {
+      // Asked again after a lost answer, it is taken already.
+      if (outcome === "taken") return null;
+      const wanted = member === one.me ? null : member;
+      outcome = wanted === null ? "withdrawn" : "offered";
+      return offered === wanted ? null : { type: "offer", member: wanted };
+    }
+    outcome = "taken";
+    if (member === one.me) return { type: "accept" };
+    throw new MeshError(
+      "not_allowed",
+      "Only the owner offers the workspace.",
+      `Ask ${memberNames(one).get(chain.owner) ?? "the owner"}.`,
+    );
+  }, CHAIN_WAIT_MS);
+  return outcome;
 }
 
 function listed({ slug, used, workspace: one }: Opened): ListedWorkspace {
@@ -185,6 +213,7 @@ export function noteOf(one: Workspace): string | null {
   if (one.isJoining()) return "Waiting for the broker to take in the join.";
   const chain = one.chain();
   const epoch = chain && currentEpoch(chain);
+  if (chain?.members.get(one.me)?.role === "guest") return "You are a guest here: in private topics only.";
   if (epoch && !one.keyring.workspaceKey(epoch.number))
     return "Waiting for a member who is online to hand over the key.";
   return null;

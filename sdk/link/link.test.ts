@@ -96,7 +96,7 @@ async function linkAt() {
   if (!account) throw new Error("a new device has an account");
   const states: string[] = [];
   const link = createLink(ports, account, AN_ID, "http://broker.test", {
-    greeting: () => ({ logId: null, cursor: 0, last: null, labels: [], invite: null }),
+    greeting: () => ({ logId: null, cursor: 0, last: null, labels: [], invite: null, isNew: false }),
     greeted() {},
     pushed() {},
     heard() {},

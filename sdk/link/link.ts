@@ -23,6 +23,7 @@ import {
 import type { Socket } from "#protocol/ports.ts";
 import { PROTOCOL_VERSION } from "#protocol/version.ts";
 import type { Account } from "../account/account.ts";
+import { deviceFields } from "../membership/chain.ts";
 import type { PeerPorts } from "../ports.ts";
 import { type Answer, createRequests, type Item } from "./requests.ts";
 import { watchForSleep } from "./watchdog.ts";
@@ -41,6 +42,8 @@ export type Push = { seq: number; at: number; through: number; record: Uint8Arra
 export type LinkOwner = {
   greeting(): Pick<Hello, "logId" | "cursor" | "last" | "labels"> & {
     invite: { code: string; seed: Uint8Array } | null;
+    /** Whether the device isn't in the workspace, as far as is known here: it shows its certificate then. */
+    isNew: boolean;
   };
   greeted(ack: HelloAck): void;
   pushed(push: Push): void;
@@ -182,7 +185,7 @@ export function createLink(
         "Update the older side.",
       );
     }
-    const { invite, ...greeting } = owner.greeting();
+    const { invite, isNew, ...greeting } = owner.greeting();
     const claims = {
       protocol: PROTOCOL_VERSION,
       origin,
@@ -200,7 +203,16 @@ export function createLink(
       code: invite.code,
       signature: toBase64url(await ports.curves.sign(invite.seed, input)),
     };
-    which.send(encodeFrame({ type: "hello", ...claims, signature, ...(proof ? { invite: proof } : {}) }));
+    const { key: _, ...certificate } = deviceFields(account);
+    which.send(
+      encodeFrame({
+        type: "hello",
+        ...claims,
+        signature,
+        ...(proof ? { invite: proof } : {}),
+        ...(isNew ? { certificate } : {}),
+      }),
+    );
   };
 
   const receive = (which: Socket, data: string | Uint8Array) => {

@@ -1,7 +1,9 @@
 /** This replica's membership chain: loaded, extended only by entries that hold, and proposed to. */
 import { fromBase64url, toBase64url } from "#protocol/bytes.ts";
+import type { CertifiedDevice } from "#protocol/certificate.ts";
 import { admit } from "#protocol/chain/admit.ts";
-import { type ChainEntry, encodeEntry, joinProofInput, workspaceId } from "#protocol/chain/entries.ts";
+import { type ChainEntry, encodeEntry, workspaceId } from "#protocol/chain/entries.ts";
+import { joinProofInput } from "#protocol/chain/proofs.ts";
 import { type ChainState, currentEpoch } from "#protocol/chain/state.ts";
 import { inviteSeed } from "#protocol/derive.ts";
 import { MeshError } from "#protocol/errors.ts";
@@ -149,12 +151,20 @@ export async function draftJoin(
   };
 }
 
+/** What a chain entry says of this device. */
+export function deviceFields({ device: { key, certificate, via = [] } }: Account) {
+  return {
+    key: toBase64url(key),
+    certificate: toBase64url(certificate),
+    via: [...via],
+  } satisfies CertifiedDevice;
+}
+
 function newcomer(account: Account, sealing: SealingPair) {
-  const { key, certificate } = account.device;
   return {
     sealing: toBase64url(sealing.key),
     seed: currentSeed(account).number,
-    device: { key: toBase64url(key), certificate: toBase64url(certificate) },
+    device: deviceFields(account),
   };
 }
 

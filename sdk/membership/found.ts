@@ -14,7 +14,7 @@ export async function foundWorkspace(ports: PeerPorts, account: Account): Promis
   const draft = draftGenesis(ports, account);
   const { workspace } = draft;
   const sealing = await sealingPair(ports, account, workspace);
-  const keyring = createKeyring(ports, workspace, account.user, sealing);
+  const keyring = createKeyring(ports, workspace, account);
   const newId = createRecordIds(ports.clock, ports.random);
   const signed: Uint8Array[] = [];
 

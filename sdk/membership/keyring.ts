@@ -9,12 +9,15 @@ import {
   labelContentKey,
   labelId,
   labelsKey,
+  memberSealingSecret,
   pairKey,
   previousWrapKey,
 } from "#protocol/derive.ts";
+import { MeshError } from "#protocol/errors.ts";
 import { unwrapKey, WORKSPACE_KEY_BYTES, wrapKey } from "#protocol/key-box.ts";
 import type { Curves, Log, Random } from "#protocol/ports.ts";
-import type { SealingPair } from "../account/account.ts";
+import type { Header } from "#protocol/record.ts";
+import { type Account, currentSeed } from "../account/account.ts";
 
 export type Keyring = {
   /** Opens what the chain has for me since last time. True when a key is new. */
@@ -23,13 +26,19 @@ export type Keyring = {
   workspaceKey(epoch: number): Uint8Array | null;
   /** Content key of a label in an epoch. */
   contentKey(epoch: number, label: string): Uint8Array | null;
-  /** Content key with another member. */
-  pair(member: Pick<Member, "sealing">): Promise<Uint8Array>;
+  /**
+   * Content key of two members, one of them me, under the seeds that `kid` names. Null without my seed of that number.
+   * @throws MeshError bad_key where the other one has no seed of that number
+   */
+  pair(chain: ChainState, between: Pick<Header, "from" | "to" | "kid">): Promise<Uint8Array | null>;
   /** The opaque id of a named label; null before the first key. */
   labelId(kind: "topic" | "group", name: string): string | null;
   /** The opaque key of a named cell; null before the first key. */
   cellKey(label: string, name: string): string | null;
-  /** The entry that begins a new epoch, sealed to every full member; its key is remembered when it comes back. */
+  /**
+   * The entry that begins a new epoch, sealed to every full member; its key is remembered when it comes back.
+   * @throws MeshError waiting_for_key when this device doesn't have the newest seed
+   */
   newEpoch(chain: ChainState): Promise<EpochEntry>;
   /** The entry that seals the current epoch to `members`; null without its key. */
   sealTo(chain: ChainState, members: readonly Member[]): Promise<EpochEntry | null>;
@@ -37,31 +46,43 @@ export type Keyring = {
 
 type KeyringPorts = { curves: Curves; random: Random; log: Log };
 
+/** The seeds that a record between two members is sealed under now. */
+export function kidOf({ members }: ChainState, from: string, to: string): string {
+  return `${members.get(from)?.seed ?? 0}.${members.get(to)?.seed ?? 0}`;
+}
+
 export function createKeyring(
   ports: KeyringPorts,
   workspace: string,
-  user: string,
-  own: SealingPair,
+  account: Pick<Account, "user" | "seeds" | "formerly">,
 ): Keyring {
+  const { user } = account;
   const { curves, random } = ports;
   const keys = new Map<number, Uint8Array>();
   const contentKeys = new Map<string, Uint8Array>();
   const pairs = new Map<string, Promise<Uint8Array>>();
 
-  const pairWith = (publicKey: Uint8Array) => {
-    const name = toBase64url(publicKey);
+  /** Mine, or that of an identity that I was. */
+  const seedsOf = (member: string) =>
+    member === user ? account.seeds : account.formerly?.find((former) => former.user === member)?.seeds;
+
+  /** Null without the seed of that number. */
+  const pairWith = (me: string, number: number, publicKey: Uint8Array): Promise<Uint8Array> | null => {
+    const name = `${me}.${number}/${toBase64url(publicKey)}`;
     const known = pairs.get(name);
     if (known) return known;
-    const made = pairKey(curves, own.secret, publicKey);
+    const seed = seedsOf(me)?.find((one) => one.number === number);
+    if (!seed) return null;
+    const made = pairKey(curves, memberSealingSecret(seed.secret, me, workspace, number), publicKey);
     pairs.set(name, made);
     return made;
   };
 
   const openEpoch = async (epoch: Epoch): Promise<Uint8Array | null> => {
     const sealed = epoch.sealed.get(user);
-    if (!sealed) return null;
-    const wrapping = epochWrapKey(await pairWith(sealed.bySealing), workspace, epoch.number);
-    return accept(epoch, unwrapKey(wrapping, sealed.box));
+    const pair = sealed && (await pairWith(user, sealed.toSeed, sealed.bySealing));
+    if (!pair) return null;
+    return accept(epoch, unwrapKey(epochWrapKey(pair, workspace, epoch.number), sealed.box));
   };
 
   /** A key that isn't the one the entry committed to is no key. */
@@ -74,11 +95,18 @@ export function createKeyring(
     return null;
   };
 
-  const sealFor = async (members: readonly Member[], epoch: number, key: Uint8Array) => {
+  const sealFor = async (
+    chain: ChainState,
+    members: readonly Member[],
+    epoch: number,
+    key: Uint8Array,
+  ): Promise<EpochEntry["sealed"]> => {
+    const seed = chain.members.get(user)?.seed ?? currentSeed(account).number;
     const sealed: Record<string, string> = {};
     for (const member of members) {
-      const wrapping = epochWrapKey(await pairWith(member.sealing), workspace, epoch);
-      sealed[member.id] = toBase64url(wrapKey(wrapping, key, random));
+      const pair = await pairWith(user, seed, member.sealing);
+      if (!pair) throw seedMissing();
+      sealed[member.id] = toBase64url(wrapKey(epochWrapKey(pair, workspace, epoch), key, random));
     }
     return sealed;
   };
@@ -111,7 +139,17 @@ export function createKeyring(
       contentKeys.set(name, made);
       return made;
     },
-    pair: (member) => pairWith(member.sealing),
+    async pair({ members }, { from, to, kid }) {
+      const [fromSeed = 0, toSeed = 0] = kid.split(".").map(Number);
+      const isMine = seedsOf(from) !== undefined;
+      const [me, number, other, otherNumber] = isMine
+        ? [from, fromSeed, members.get(to), toSeed]
+        : [to, toSeed, members.get(from), fromSeed];
+      const publicKey = other?.sealings.get(otherNumber);
+      if (other && !publicKey)
+        throw new MeshError("bad_key", "The record is sealed under a seed that nobody has.", "Drop it.");
+      return publicKey ? pairWith(me, number, publicKey) : null;
+    },
     labelId(kind, name) {
       const first = keys.get(0);
       return first ? labelId(labelsKey(first), kind, name) : null;
@@ -129,7 +167,7 @@ export function createKeyring(
         type: "epoch",
         number,
         commitment: toBase64url(epochCommitment(key, workspace, number)),
-        sealed: await sealFor([...chain.members.values()].filter(holdsKey), number, key),
+        sealed: await sealFor(chain, [...chain.members.values()].filter(holdsKey), number, key),
         previous: previousKey
           ? toBase64url(wrapKey(previousWrapKey(key, workspace, number), previousKey, random))
           : "",
@@ -143,9 +181,18 @@ export function createKeyring(
         type: "epoch",
         number: epoch.number,
         commitment: toBase64url(epoch.commitment),
-        sealed: await sealFor(members, epoch.number, key),
+        sealed: await sealFor(chain, members, epoch.number, key),
         previous: "",
       };
     },
   };
+}
+
+/** Another device of the account renewed it. */
+export function seedMissing(): MeshError {
+  return new MeshError(
+    "waiting_for_key",
+    "This device doesn't have the account's newest key yet.",
+    "Log in on it again: claudemesh login",
+  );
 }

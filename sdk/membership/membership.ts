@@ -5,17 +5,19 @@ import { inviteSeed } from "#protocol/derive.ts";
 import { ERRORS, MeshError } from "#protocol/errors.ts";
 import type { HelloAck } from "#protocol/frames.ts";
 import { decodeRecord } from "#protocol/record.ts";
-import type { Account } from "../account/account.ts";
+import { type Account, sealingPair } from "../account/account.ts";
 import type { Context } from "../context.ts";
 import type { PeerPorts } from "../ports.ts";
 import { createWorker } from "../worker.ts";
 import { draftJoin, nextPlace, requireHead, signEntry } from "./chain.ts";
+import { createIdentity, endsHere, type Identity } from "./identity.ts";
 import type { InviteSecret } from "./invite.ts";
 import type { Keyring } from "./keyring.ts";
 
 export type Membership = {
   /** Appends what `draft` makes of the current chain; made anew when the chain moved on. Null: nothing is left to do. */
   propose(draft: (chain: ChainState) => Promise<ChainEntry | null>, waitMs: number): Promise<ChainState>;
+  identity: Identity;
   /** Looks what the chain asks of this member now, and does it. */
   react(): void;
   acked(id: string): boolean;
@@ -44,7 +46,7 @@ export function createMembership(
   owner: MembershipOwner,
 ): Membership {
   const { context } = owner;
-  const { workspace, sealing, changed } = context;
+  const { workspace, changed } = context;
   const answers = new Map<string, { resolve(): void; reject(error: MeshError): void }>();
   let proposals: Promise<unknown> = Promise.resolve();
 
@@ -107,7 +109,7 @@ export function createMembership(
         continue;
       }
       // Who has left is shown nothing more, not even this.
-      if (entry.type === "leave") return view.state;
+      if (endsHere(entry, account)) return view.state;
       const height = (place.head?.height ?? -1) + 1;
       return changed.until(
         () => (context.chain.placed.hashes.length > height ? context.chain.placed.state : null),
@@ -124,6 +126,8 @@ export function createMembership(
     return result;
   };
 
+  const identity = createIdentity(account, propose);
+
   const join = async (invite: InviteSecret) => {
     requireHead(context.chain.known, invite.head);
     await propose(async (chain) => {
@@ -138,9 +142,15 @@ export function createMembership(
           "Copy the link again.",
         );
       }
+      const sealing = await sealingPair(ports, account, workspace);
       return draftJoin(ports, account, workspace, sealing, invite);
     }, REACTION_LIMIT_MS);
     owner.joined(null);
+    owner.renew();
+  };
+
+  const bringThisDevice = async () => {
+    await identity.addDevice(REACTION_LIMIT_MS);
     owner.renew();
   };
 
@@ -177,8 +187,10 @@ export function createMembership(
     if (!ack) return;
     if (!context.isPlaced()) return sendMissing(ack.standing);
     const invite = context.invite;
+    const isMember = state !== null && activeMember(state, account.user) !== undefined;
+    if (ack.standing === "joining" && isMember) return bringThisDevice();
     if (ack.standing === "joining" && invite) return join(invite);
-    if (invite && state && activeMember(state, account.user)) owner.joined(null);
+    if (invite && isMember) owner.joined(null);
     if (ack.standing === "member" && state) await handOverKeys(state);
   };
 
@@ -190,6 +202,7 @@ export function createMembership(
 
   return {
     propose,
+    identity,
     react,
     acked(id) {
       answers.get(id)?.resolve();

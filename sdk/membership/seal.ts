@@ -15,7 +15,7 @@ import {
 import { events, type MeshEvent } from "#protocol/registry.ts";
 import { openBody, sealBody } from "#protocol/seal.ts";
 import type { Account } from "../account/account.ts";
-import type { Keyring } from "./keyring.ts";
+import { type Keyring, kidOf, seedMissing } from "./keyring.ts";
 
 export type Sealer = {
   /** Seals under the current epoch and signs. @throws MeshError waiting_for_key, not_a_member */
@@ -25,7 +25,7 @@ export type Sealer = {
   ): Promise<Uint8Array>;
   /** Signature and author, as of the sequence. @throws MeshError bad_signature, unknown_device, wrong_author, chain_… */
   verify(chain: ChainState, hashes: readonly string[], record: SealedRecord, sequence: number): Promise<void>;
-  /** Null without the key yet. @throws MeshError bad_seal, bad_data */
+  /** Null without the key yet. @throws MeshError bad_seal, bad_key, bad_data */
   open(chain: ChainState, record: SealedRecord): Promise<Opened | null>;
 };
 
@@ -41,11 +41,8 @@ export function createSealer(
 ): Sealer {
   const { curves, random } = ports;
 
-  const contentKeyOf = async (chain: ChainState, header: Header): Promise<Uint8Array | null> => {
-    if (header.alg === "label") return keyring.contentKey(header.epoch, header.to);
-    const other = chain.members.get(header.from === account.user ? header.to : header.from);
-    return other ? keyring.pair(other) : null;
-  };
+  const contentKeyOf = async (chain: ChainState, header: Header): Promise<Uint8Array | null> =>
+    header.alg === "label" ? keyring.contentKey(header.epoch, header.to) : keyring.pair(chain, header);
 
   return {
     async seal(chain, { id, label, n, put, event }) {
@@ -59,7 +56,6 @@ export function createSealer(
       }
       const receiver = chain.members.get(label);
       if (receiver && !receiver.active) throw notThere();
-      const sender = chain.members.get(account.user);
       const header: Header = {
         id,
         from: account.user,
@@ -69,11 +65,11 @@ export function createSealer(
         epoch: epoch.number,
         head: chain.head,
         alg: receiver ? "pair" : "label",
-        kid: receiver ? `${sender?.seed ?? 0}.${receiver.seed}` : "",
+        kid: receiver ? kidOf(chain, account.user, label) : "",
         ...(put ? { put } : {}),
       };
       const key = await contentKeyOf(chain, header);
-      if (!key) throw notThere();
+      if (!key) throw seedMissing();
       const headerBytes = encodeHeader(header);
       const body = sealBody(recordKey(key, workspace, headerBytes), utf8(JSON.stringify(event)), random);
       const signature = await curves.sign(

@@ -1,4 +1,5 @@
 /** What was said, read in other ways than the inbox: with one of the others, by its words, and as it comes in. */
+import { identitiesOf } from "#protocol/chain/state.ts";
 import { EVERYONE } from "#protocol/ids.ts";
 import type { Database, SqlRow } from "#protocol/ports.ts";
 import type { Opened, Peer } from "../peer.ts";
@@ -44,6 +45,8 @@ export async function conversation(
 
 function rowsWith(opened: Opened, address: Address | null, limit: number): Found[] {
   const { replica, me } = opened.workspace;
+  const chain = opened.workspace.chain();
+  const identities = (id: string) => JSON.stringify(chain ? identitiesOf(chain, id) : [id]);
   const rows = () => {
     if (!address) return replica.db.sql(`${READ} ORDER BY m.id DESC LIMIT ?`).all(limit);
     const { label, toSession } = address;
@@ -53,11 +56,12 @@ function rowsWith(opened: Opened, address: Address | null, limit: number): Found
         .all(label, me, limit);
     return replica.db
       .sql(
-        `${READ} WHERE (m.label = ?1 AND m.sender = ?2 AND (?3 IS NULL OR m.to_session = ?3))
-           OR (m.label = ?2 AND m.sender = ?1 AND (?3 IS NULL OR m.session = ?3))
+        `WITH theirs AS (SELECT value AS id FROM json_each(?1)), mine AS (SELECT value AS id FROM json_each(?2))
+         ${READ} WHERE (m.label IN theirs AND m.sender IN mine AND (?3 IS NULL OR m.to_session = ?3))
+           OR (m.label IN mine AND m.sender IN theirs AND (?3 IS NULL OR m.session = ?3))
          ORDER BY m.id DESC LIMIT ?4`,
       )
-      .all(label, me, toSession, limit);
+      .all(identities(label), identities(me), toSession, limit);
   };
   return rows().map((row) => ({ opened, row }));
 }

@@ -11,6 +11,7 @@ import { LIMITS } from "#protocol/limits.ts";
 import { openBody, sealBody } from "#protocol/seal.ts";
 import { type Content, content, type Question, type Told } from "#protocol/signal.ts";
 import type { Context, Teller } from "../context.ts";
+import { kidOf } from "../membership/keyring.ts";
 import type { Present } from "./presence.ts";
 
 export type Signals = {
@@ -51,8 +52,8 @@ export function createSignals(context: Context, owner: SignalsOwner): Signals {
 
   const keyFor = async (other: Target, from: string, epoch: number): Promise<Uint8Array | null> => {
     if ("label" in other) return keyring.contentKey(epoch, other.label);
-    const member = context.chain.known.state?.members.get(from === account.user ? other.member : from);
-    return member ? keyring.pair(member) : null;
+    const { state } = context.chain.known;
+    return state && keyring.pair(state, { from, to: other.member, kid: kidOf(state, from, other.member) });
   };
 
   let sending: Promise<unknown> = Promise.resolve();

@@ -16,6 +16,8 @@ export type Incoming = {
   heartbeat(through: number): void;
   /** A link begins, or has ended: what wasn't applied comes again. */
   reset(): void;
+  /** A seed is new: what waits for it is opened. */
+  keysChanged(): Promise<void>;
   /** Takes in verified records of the past, which don't move the cursor. */
   takeHistory(taken: readonly Taken[]): Promise<void>;
 };
@@ -106,12 +108,14 @@ export function createIncoming(context: Context, owner: IncomingOwner): Incoming
     if (resume.isDue(batch.through)) await resume.finish();
   };
 
+  const openWaiting = async () => {
+    const opened = await retryWaiting(replica, features, context.index(), context.open);
+    for (const one of opened) context.tell({ type: "applied", ...one, isNew: true, isEcho: false });
+    context.tell({ type: "key" });
+  };
+
   const afterChain = async (before: ChainState | null, state: ChainState) => {
-    if (await keyring.learn(state)) {
-      const opened = await retryWaiting(replica, features, context.index(), context.open);
-      for (const one of opened) context.tell({ type: "applied", ...one, isNew: true, isEcho: false });
-      context.tell({ type: "key" });
-    }
+    if (await keyring.learn(state)) await openWaiting();
     context.tell({ type: "chain", before, state });
     owner.chainChanged();
   };
@@ -155,6 +159,13 @@ export function createIncoming(context: Context, owner: IncomingOwner): Incoming
     reset() {
       sync.reset();
       position = context.greeting?.standing === "member" ? replica.cursor() : 0;
+    },
+    async keysChanged() {
+      const { state } = context.chain.known;
+      if (!state) return;
+      await keyring.learn(state);
+      await openWaiting();
+      owner.chainChanged();
     },
     takeHistory: (taken) => commit({ view: context.chain.placed, taken, refused: [], through: 0 }),
   };

@@ -1,6 +1,7 @@
 import { nodeCurves } from "#adapters/curves.ts";
 import { fromBase64url, fromUtf8, toBase64url } from "#protocol/bytes.ts";
-import { certificateInput, joinProofInput } from "#protocol/chain/entries.ts";
+import { certificateInput } from "#protocol/certificate.ts";
+import { joinProofInput } from "#protocol/chain/proofs.ts";
 import { inviteSeed } from "#protocol/derive.ts";
 import { found, type TestChain } from "../chain-builder.ts";
 import { codeOfAsync } from "../code-of.ts";
@@ -108,7 +109,7 @@ async function refusedEntries(chain: TestChain, alice: Person, bob: Person) {
       "a device entry without a certificate",
       await chain.sign(alice, {
         type: "device",
-        device: { key: toBase64url(alice.device.key), certificate: "" },
+        device: { key: toBase64url(alice.device.key), certificate: "", via: [] },
       }),
     ],
     ["an epoch that leaves a number out", await chain.sign(alice, { ...epoch, number: 2 })],
