@@ -33,6 +33,10 @@ export type Frame = string | Uint8Array;
 /** What becomes of a frame on its way: itself, others, or nothing. */
 export type Tamper = (frame: Frame) => readonly Frame[];
 
+export type HomeAnswer = { status: number; body: unknown };
+/** What is answered to a call; `ask` has it from the broker. */
+export type AtHome = (call: string, params: unknown, ask: () => Promise<HomeAnswer>) => Promise<HomeAnswer>;
+
 export type Member = {
   name: string;
   peer: Peer;
@@ -40,6 +44,8 @@ export type Member = {
   /** Frames from and to this person's device pass through these. */
   toBroker: Tamper;
   toDevice: Tamper;
+  /** Calls to this person's home broker pass through this. */
+  atHome: AtHome;
   /** Cuts every connection; the device comes back by itself. */
   cut(): void;
   opened(): Opened;
@@ -125,9 +131,16 @@ export async function createMesh(limits: Partial<BrokerLimits> = {}) {
         broker.gateway.accept(far);
         return near;
       },
-      async fetchJson(url) {
-        const response = await broker.http.fetch(new Request(url));
-        return { status: response.status, body: await response.json() };
+      async fetchJson(url, post) {
+        const init = post && { method: "POST", headers: post.headers, body: JSON.stringify(post.body) };
+        const ask = async () => {
+          const response = await broker.http.fetch(new Request(url, init), {
+            isLocal: true,
+            address: "test",
+          });
+          return { status: response.status, body: await response.json() };
+        };
+        return post ? member.atHome(url.split("/").at(-1) ?? "", post.body, ask) : ask();
       },
       keychain: keychainOf(secrets),
       openDatabase: (database, migrations) =>
@@ -147,6 +160,7 @@ export async function createMesh(limits: Partial<BrokerLimits> = {}) {
       handlers,
       toBroker: (frame) => [frame],
       toDevice: (frame) => [frame],
+      atHome: (_call, _params, ask) => ask(),
       cut() {
         for (const cut of cuts) cut();
         cuts.clear();

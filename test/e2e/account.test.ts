@@ -214,9 +214,16 @@ test("a broker for the registered tells the others what to do, and lets them in 
   }, "the refusal");
   expect(trouble).toContain(`claudemesh login --broker ${broker.url} --register`);
   expect(await isOnline(bob)).toBe(false);
+  const { url } = await laptop.ok("invite", "create", "--workspace", "acme");
+  const refusal = await bob.fails(4, ["join", url]);
+  expect(refusal).toMatchObject({
+    code: "not_registered",
+    hint: expect.stringContaining("claudemesh login"),
+  });
   const files = ["--passphrase-file", secretFile(world, PASSPHRASE)];
   await bob.ok("login", "--register", "--broker", broker.url, "--email", "bob@example.org", ...files);
   await eventually(() => isOnline(bob), "the newly registered one online");
+  expect(await bob.ok("join", url)).toMatchObject({ slug: "acme" });
 });
 
 test("what two machines write into the account at once is on both", async () => {
@@ -231,5 +238,6 @@ test("what two machines write into the account at once is on both", async () => 
     const names = async () =>
       (await machine.ok("devices", "list")).devices.map(({ name }: { name: string }) => name).toSorted();
     await eventually(async () => (await names()).join() === "the new one,the old one", "both names");
+    expect((await machine.ok("whoami")).trouble).toBeNull();
   }
 });
