@@ -34,4 +34,15 @@ export const systemTimers: Timers = {
   },
 };
 
-export const systemRandom: Random = (length) => new Uint8Array(randomBytes(length));
+/** Each call to the system's source takes as long as sealing: what is small comes from a pool, and leaves no copy there. */
+const POOL_BYTES = 4096;
+let pool = randomBytes(0);
+
+export const systemRandom: Random = (length) => {
+  if (length > POOL_BYTES / 16) return new Uint8Array(randomBytes(length));
+  if (pool.length < length) pool = randomBytes(POOL_BYTES);
+  const taken = new Uint8Array(pool.subarray(0, length));
+  pool.fill(0, 0, length);
+  pool = pool.subarray(length);
+  return taken;
+};

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { codeOfAsync } from "#test/code-of.ts";
 import { nodeCurves } from "./curves.ts";
+import { threadedCurves } from "./threaded-curves.ts";
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
 const bytes = (text: string) => Uint8Array.from(Buffer.from(text, "hex"));
@@ -109,6 +110,29 @@ describe("Ed25519", () => {
   test("takes keys that lie in a larger buffer", async () => {
     const whole = Uint8Array.from([9, ...key, 9]);
     expect(await nodeCurves.verify(whole.subarray(1, 33), message, signature)).toBe(true);
+  });
+});
+
+describe("in threads, where several are asked for at once", () => {
+  const many = Array.from({ length: 20 }, (_, i) => ED25519[i % 3] ?? ED25519[0]);
+
+  test("signs as it does alone", async () => {
+    const signing = many.map((vector) =>
+      threadedCurves.sign(bytes(vector?.seed ?? ""), bytes(vector?.message ?? "")),
+    );
+    expect((await Promise.all(signing)).map(hex)).toEqual(many.map((vector) => vector?.signature));
+  });
+
+  test("verifies each by itself, and refuses keys and signatures of another length", async () => {
+    const signatures = many.map((vector, i) => bytes(vector?.signature ?? "").subarray(0, i === 7 ? 63 : 64));
+    const verifying = many.map((vector, i) =>
+      threadedCurves.verify(
+        bytes(vector?.key ?? "").subarray(0, i === 8 ? 31 : 32),
+        bytes(i === 9 ? "ff" : (vector?.message ?? "")),
+        signatures[i] ?? new Uint8Array(0),
+      ),
+    );
+    expect(await Promise.all(verifying)).toEqual(many.map((_, i) => i < 7 || i > 9));
   });
 });
 

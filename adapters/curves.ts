@@ -23,8 +23,8 @@ const PUBLIC_PREFIX: Record<Curve, Uint8Array> = {
   X25519: Uint8Array.from(Buffer.from("302a300506032b656e032100", "hex")),
 };
 
-const signingSecret = cached((seed) => parseSecret("Ed25519", seed));
-const signingPublic = cached((key) => parsePublic("Ed25519", key));
+export const signingSecret = cached((seed) => parseSecret("Ed25519", seed));
+export const signingPublic = cached((key) => parsePublic("Ed25519", key));
 const sealingSecret = cached((secret) => parseSecret("X25519", secret));
 const sealingPublic = cached((key) => parsePublic("X25519", key));
 

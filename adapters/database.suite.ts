@@ -115,5 +115,31 @@ export function databaseSuite(
       expect(run).toThrow("inner");
       expect(texts(database)).toEqual([]);
     });
+
+    test("for several works undoes the one that fails, and shows none of them before all are done", () => {
+      const [database, reader] = [open(), open()];
+      const fails = () => {
+        database.transaction(() => write(database, "lost"));
+        throw new Error("no");
+      };
+      const last = () => {
+        write(database, "last");
+        return texts(reader);
+      };
+      const outcomes = database.together([() => void write(database, "first"), fails, last]);
+      expect(outcomes).toEqual([{ value: undefined }, { error: new Error("no") }, { value: [] }]);
+      expect(texts(reader)).toEqual(["first", "last"]);
+    });
+
+    test("for several works keeps none when one ends it", () => {
+      const database = open();
+      const ends = () => {
+        database.exec("ROLLBACK");
+        throw new Error("the disk is gone");
+      };
+      const never = () => void write(database, "never");
+      expect(() => database.together([() => void write(database, "first"), ends, never])).toThrow("gone");
+      expect(texts(database)).toEqual([]);
+    });
   });
 }

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import Sqlite from "better-sqlite3";
 import { MeshError } from "#protocol/errors.ts";
-import type { Database, Migration, SqlRow, SqlValue, Statement } from "#protocol/ports.ts";
+import type { Database, Migration, Outcome, SqlRow, SqlValue, Statement } from "#protocol/ports.ts";
 import { fromSystem } from "./system-error.ts";
 
 /**
@@ -63,6 +63,15 @@ function setUp(sqlite: Sqlite.Database, migrations: readonly Migration[], guarde
 
 function wrap(sqlite: Sqlite.Database, guarded: Guard): Database {
   const statements = new Map<string, Statement>();
+  // Made once: better-sqlite3 needs longer to wrap a function than to insert a row.
+  const atomically = sqlite.transaction((run: () => void) => run());
+  const transaction = <T>(run: () => T): T => {
+    let answer!: T;
+    atomically.immediate(() => {
+      answer = run();
+    });
+    return answer;
+  };
   return {
     exec(sql) {
       sqlite.exec(sql);
@@ -75,12 +84,31 @@ function wrap(sqlite: Sqlite.Database, guarded: Guard): Database {
       return statement;
     },
     transaction(run) {
-      return sqlite.inTransaction ? run() : guarded(() => sqlite.transaction(run).immediate());
+      return sqlite.inTransaction ? run() : guarded(() => transaction(run));
+    },
+    together<T>(works: readonly (() => T)[]) {
+      try {
+        return guarded(() => transaction(() => works.map((work) => ({ value: work() }))));
+      } catch {
+        // Savepoints cost as much as the rows between them, so they are for when something fails.
+        return guarded(() => transaction(() => works.map((work) => apart(sqlite, work))));
+      }
     },
     close() {
       sqlite.close();
     },
   };
+}
+
+/** Inside a transaction: what fails is undone by itself, unless all of it is. */
+function apart<T>(sqlite: Sqlite.Database, work: () => T): Outcome<T> {
+  try {
+    return { value: sqlite.transaction(work)() };
+  } catch (error) {
+    // A full disk or a failing one takes the whole transaction with it.
+    if (!sqlite.inTransaction) throw error;
+    return { error };
+  }
 }
 
 function prepare(sqlite: Sqlite.Database, text: string, guarded: Guard): Statement {

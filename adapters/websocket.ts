@@ -2,21 +2,30 @@
 import type { Duplex } from "node:stream";
 import type { WebSocket } from "ws";
 import type { Socket } from "#protocol/ports.ts";
+import { corkOf } from "./cork.ts";
 
 /** `stream` is the connection under the WebSocket. */
 export function socketOf(ws: WebSocket, stream: Duplex): Socket {
+  const cork = corkOf(stream);
   const send = (data: string | Uint8Array) => {
     if (ws.readyState === ws.OPEN) ws.send(data);
   };
   return {
-    send,
+    send(data) {
+      cork.hold();
+      send(data);
+    },
     sendAll(frames) {
       // ws writes each frame by itself; under a cork they leave in one system call.
       stream.cork();
       for (const frame of frames) send(frame);
       stream.uncork();
     },
-    close: (code, reason) => ws.close(code, reason),
+    close(code, reason) {
+      ws.close(code, reason);
+      // The process may end right after, and what was said before it ends is heard all the same.
+      cork.release();
+    },
     buffered: () => ws.bufferedAmount,
     drained: () =>
       new Promise((resolve) => {

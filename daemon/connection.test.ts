@@ -115,6 +115,26 @@ test("of a flood one request is begun in each turn, and nothing is read meanwhil
   expect(ids).toEqual(Array.from({ length: 100 }, (_, id) => id));
 });
 
+test("of a flood of writes as many are begun in a turn as share a commit; a read has its turn to itself", async () => {
+  const turns: string[] = [];
+  const client = clientOf(async (_, { id, method }) => {
+    turns.push(method);
+    return { id, result: {} };
+  });
+  const methods = [...Array(40).fill("message.send"), "message.inbox", "message.send", "message.send"];
+  const requests = methods.map((method, id) =>
+    encodeSocketFrame({ type: "request", data: { id, method, params: {} } }),
+  );
+  client.write(HELLO + requests.join(""));
+  const begun = [turns.length];
+  for (let i = 0; i < 3; i++) {
+    await settle();
+    begun.push(turns.length);
+  }
+  expect(begun).toEqual([32, 40, 41, 43]);
+  expect(turns).toEqual(methods);
+});
+
 test("of requests that wait there are so many at once; those beyond are refused by name, the connection goes on", async () => {
   const client = clientOf(never);
   client.write(HELLO + Array.from({ length: 300 }, (_, id) => client.request(id)).join(""));

@@ -14,7 +14,7 @@ import {
   type SocketHello,
   type SocketRequest,
 } from "#protocol/socket.ts";
-import { type Answer, shapeOf, type Wire } from "./dispatch.ts";
+import { type Answer, shapeOf, sharesTurn, type Wire } from "./dispatch.ts";
 import { socketHello, socketRequest } from "./socket-schema.ts";
 
 /** The daemon's end of a connection. */
@@ -47,6 +47,8 @@ const FRAME_LIMIT_MS = 30_000;
 /** Requests that wait for something at the same time. */
 const MAX_WAITING = 256;
 const MAX_STREAMS = 16;
+/** Writes begun in one turn: then their commit costs each of them little, and others haven't waited long. */
+const TURN_WRITES = 32;
 /** With more than this unread, a client is heard again once it has read. */
 const BEHIND_BYTES = 1024 * 1024;
 
@@ -106,14 +108,20 @@ export function createServe({
       send({ type: "response", data: { id, error: shapeOf(error, log, "request") } });
     };
 
-    /** One request a turn of the event loop: others have theirs in between, and its answer counts before the next. */
-    const pump = () => {
-      const isBehind = channel.unread() > BEHIND_BYTES;
-      const request = turnTaken || isBehind ? undefined : queue.shift();
-      if (request && hello) {
-        if (waiting < MAX_WAITING) begin(hello, request);
+    /** What is begun in one turn of the event loop: a request, or as many writes as share a commit. */
+    const beginTurn = (from: SocketHello) => {
+      const next = queue.slice(0, TURN_WRITES);
+      const other = next.findIndex(({ method }) => !sharesTurn(method));
+      for (const request of queue.splice(0, other < 0 ? next.length : Math.max(1, other))) {
+        if (waiting < MAX_WAITING) begin(from, request);
         else refuseRequest(request);
       }
+    };
+
+    /** Others have their turn in between, and the answers count before the next. */
+    const pump = () => {
+      const isBehind = channel.unread() > BEHIND_BYTES;
+      if (hello && !turnTaken && !isBehind) beginTurn(hello);
       if (queue.length === 0) return channel.resume();
       channel.pause();
       if (turnTaken || isBehind) return;

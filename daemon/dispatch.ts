@@ -59,6 +59,11 @@ const TABLE: ReadonlyMap<string, MethodSchema> = new Map(
   ),
 );
 
+/** Whether requests of that method are begun together: what they write in one turn shares a commit. */
+export function sharesTurn(method: string): boolean {
+  return TABLE.get(method)?.scope === "write";
+}
+
 export function createDispatch(dispatcher: Dispatcher): Answer {
   const { handlers, version, log, session, most, changed, isStopping } = dispatcher;
   const handlerOf = (method: string): Handler => {

@@ -4,7 +4,6 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { systemClock, systemRandom, systemTimers } from "#adapters/clock.ts";
-import { nodeCurves } from "#adapters/curves.ts";
 import {
   homePath,
   securePrivateFolder,
@@ -16,6 +15,7 @@ import { createLogger } from "#adapters/logger.ts";
 import { openSqlite } from "#adapters/sqlite.ts";
 import { nodeStretch } from "#adapters/stretch.ts";
 import { fromSystem } from "#adapters/system-error.ts";
+import { threadedCurves } from "#adapters/threaded-curves.ts";
 import { VERSION } from "#adapters/version.ts";
 import { ERRORS, errorShape, type MeshError } from "#protocol/errors.ts";
 import type { Migration } from "#protocol/ports.ts";
@@ -97,7 +97,7 @@ async function run(options: Options): Promise<void> {
     clock: systemClock,
     timers: systemTimers,
     random: systemRandom,
-    curves: nodeCurves,
+    curves: threadedCurves,
     stretch: nodeStretch,
     dial,
     fetchJson,

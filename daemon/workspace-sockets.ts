@@ -21,6 +21,8 @@ export function createWorkspaceSockets(
   /** Where listening failed: told once, tried again with each change. */
   const failed = new Set<string>();
   let closed = false;
+  /** The workspaces as they were when last looked at. */
+  let synced: string | null = null;
   let working = Promise.resolve();
 
   const work = async () => {
@@ -53,6 +55,10 @@ export function createWorkspaceSockets(
 
   return {
     sync() {
+      // Asked after every write, of which few change anything here.
+      const names = peer.opened().map(({ slug, workspace }) => `${workspace.id} ${slug}`);
+      if (failed.size === 0 && names.join() === synced) return working;
+      synced = names.join();
       working = working
         .then(work)
         .catch((error) => log.error({ error: String(error) }, "workspace sockets failed"));

@@ -75,12 +75,19 @@ export type Statement = {
   each(...values: SqlValue[]): Iterable<SqlRow>;
 };
 
+export type Outcome<T> = { value: T } | { error: unknown };
+
 /** A synchronous SQL database, commits durable when `transaction` returns. Statements are prepared once per text. */
 export type Database = {
   exec(sql: string): void;
   sql(text: string): Statement;
   /** All or nothing; nested calls join the outer one. */
   transaction<T>(run: () => T): T;
+  /**
+   * One commit for all works, in their order; each is all or nothing by itself. When one fails they are all begun anew, so
+   * they have no effect but on the database. @throws where none of them is kept
+   */
+  together<T>(works: readonly (() => T)[]): Outcome<T>[];
   close(): void;
 };
 

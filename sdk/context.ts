@@ -18,6 +18,7 @@ import { namesOfMembers } from "./membership/member-names.ts";
 import { createSealer, type Sealer } from "./membership/seal.ts";
 import { type Cells, createCells, outdone } from "./outgoing/cells.ts";
 import type { PeerPorts } from "./ports.ts";
+import { type Commits, createCommits } from "./replica/commits.ts";
 import { openReplica, type RecordStatus, type Replica } from "./replica/replica.ts";
 
 /** The device that a signal came from. */
@@ -47,6 +48,7 @@ export type Context = {
   readonly workspace: string;
   readonly me: string;
   readonly replica: Replica;
+  readonly commits: Commits;
   readonly keyring: Keyring;
   readonly sealer: Sealer;
   readonly cells: Cells;
@@ -106,6 +108,7 @@ export async function createContext(
     workspace,
     me: account.user,
     replica,
+    commits: createCommits(replica.db, ports.timers),
     keyring,
     sealer,
     cells: createCells(replica, keyring, account.user, ports.clock),

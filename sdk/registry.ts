@@ -11,6 +11,7 @@ import { bounceUnknown, giveToSession } from "./features/routing.ts";
 import { claimNames, session } from "./features/session.ts";
 import { topic, topicHandlers } from "./features/topic.ts";
 import { learnName, workspace, workspaceHandlers } from "./features/workspace.ts";
+import { createWordKeeper } from "./messages/words.ts";
 import type { Abilities, Caller, Peer } from "./peer.ts";
 import type { Brokers } from "./which-broker.ts";
 
@@ -24,6 +25,7 @@ export const abilities: Abilities = {
     giveToSession,
     bounceUnknown,
     createReceiptSender,
+    createWordKeeper,
   ],
 };
 

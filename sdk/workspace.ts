@@ -195,6 +195,7 @@ export async function openWorkspace(
       return state !== null && activeMember(state, me) !== undefined;
     },
     isClosed: () => context.closed,
+    failed: context.failed,
     say: outgoing.say,
     put: outgoing.put,
     /** A value of my own, under a name of its own. */
@@ -230,6 +231,7 @@ export async function openWorkspace(
     start: () => link?.start(),
     async stop() {
       context.closed = true;
+      context.commits.flush();
       await presence.leave();
       link?.stop();
       replica.db.close();

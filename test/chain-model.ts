@@ -49,7 +49,7 @@ export type Move = { who: Name; dev: DeviceName } & (
   | { type: "role"; whom: Name; role: Exclude<ModelRole, "owner"> }
   | { type: "offer"; whom: Name | null }
   | { type: "migrate"; whom: Name; device: DeviceName; seed: number }
-  | { type: "epoch"; number: number; to: readonly Name[] }
+  | { type: "epoch"; isNew: boolean; number: number; to: readonly Name[] }
 );
 
 const RANK: Record<ModelRole, number> = { guest: 0, member: 1, admin: 2, owner: 3 };

@@ -110,13 +110,12 @@ async function makeEntry({ chain, who, device }: Cast, move: Move, forger: Name 
         move.number === 0
           ? known(chain.state.epochs[0]).commitment
           : fixedBytes(`commitment of ${move.number}`);
-      const isFurther = move.type === "epoch" && move.number > 0;
       return {
         type: "epoch",
         number: move.number,
         commitment: toBase64url(commitment),
         sealed,
-        previous: isFurther ? toBase64url(fixedBytes("previous", 72)) : "",
+        previous: move.isNew ? toBase64url(fixedBytes("previous", 72)) : "",
       };
     }
     case "revoke":

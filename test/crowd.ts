@@ -132,15 +132,18 @@ export async function openSocket(url: string): Promise<DeviceSocket> {
   };
 }
 
-/** Greeted as a member. Throws an Error that carries the error frame where the broker refuses. */
+/** Greeted as a member; its hello waits for `ready`. Throws an Error that carries the error frame where the broker refuses. */
 export async function connectDevice(
   url: string,
   who: CrowdDevice,
   claims: Partial<Pick<Hello, "cursor" | "labels" | "logId">> = {},
+  ready?: () => Promise<void>,
 ): Promise<DeviceSocket> {
   const socket = await openSocket(url);
   const { nonce } = await socket.next("challenge");
-  socket.ws.send(await helloOf(url, who, String(nonce), claims));
+  const hello = await helloOf(url, who, String(nonce), claims);
+  await ready?.();
+  socket.ws.send(hello);
   await socket.next("hello_ack");
   return socket;
 }

@@ -2,6 +2,7 @@
 import { chmodSync, lstatSync, readdirSync, rmSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { dirname, join } from "node:path";
+import { corkOf } from "#adapters/cork.ts";
 import { securePrivateFolder } from "#adapters/home.ts";
 import { MeshError } from "#protocol/errors.ts";
 import type { Channel, Serve } from "../connection.ts";
@@ -54,12 +55,16 @@ export async function listenUnix(path: string, serve: Serve): Promise<SocketServ
 }
 
 function channelOf(socket: Socket): Channel {
+  const cork = corkOf(socket);
   return {
     send(text) {
       if (socket.destroyed) return;
       // One long answer may be longer than that; who hasn't read the last one when the next comes doesn't read.
       if (socket.writableLength > MAX_UNREAD_BYTES) socket.destroy();
-      else socket.write(text);
+      else {
+        cork.hold();
+        socket.write(text);
+      }
     },
     end() {
       // Who hasn't read so far won't read why it ends.

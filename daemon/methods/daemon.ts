@@ -102,7 +102,7 @@ async function selfCheck(peer: Peer, ports: DaemonPorts) {
   });
   try {
     const startedAt = ports.clock.now();
-    id = workspace.say(workspace.me, { kind: "probe", at: Math.floor(startedAt) });
+    id = await workspace.say(workspace.me, { kind: "probe", at: Math.floor(startedAt) });
     mark("committed to the outbox");
     await workspace.changed.until(
       () => (marks.length >= 3 ? true : null),

@@ -166,7 +166,8 @@ function moveOf(
       const right = isNew ? holders(model) : waiting(model);
       const wrong = number % 8 === 2 ? right.slice(1) : [...new Set([...right, whom])];
       const to = number % 8 < 2 || number % 8 > 3 ? right : wrong;
-      return { type, ...by, number: model.epoch + (isNew ? 1 : 0) + (number % 16 === 4 ? 1 : 0), to };
+      const follows = model.epoch + (isNew ? 1 : 0) + (number % 16 === 4 ? 1 : 0);
+      return { type, ...by, isNew, number: follows, to };
     }
   }
 }

@@ -5,9 +5,10 @@ import { EVERYONE } from "#protocol/ids.ts";
 import type { Handlers } from "#protocol/registry.ts";
 import type { Feature } from "../feature.ts";
 import { resolveAddress, resolveSession } from "../messages/address.ts";
-import { conversation, type Found, KEEP_WORDS, search, WORDS_TABLE } from "../messages/conversation.ts";
+import { conversation, type Found, search } from "../messages/conversation.ts";
 import { FOR_ME, findMessage, markAsRead, messageById, namesOf, toMessage } from "../messages/inbox.ts";
 import { sendMessage } from "../messages/sending.ts";
+import { WORDS_TABLE } from "../messages/words.ts";
 import type { Caller, Peer } from "../peer.ts";
 import type { Workspace } from "../workspace.ts";
 import { receiptsOf } from "./receipt.ts";
@@ -56,8 +57,7 @@ export const message: Feature = {
           event.priority,
           event.sentAt,
         );
-      if (added.changes > 0) db.sql(KEEP_WORDS).run(event.text);
-      else {
+      if (added.changes === 0) {
         db.sql("UPDATE messages SET seq = ?, at = ? WHERE sender = ? AND id = ? AND seq IS NULL").run(
           seq,
           at,

@@ -51,11 +51,12 @@ export function createReceiptSender(peer: Peer) {
       at: Number(row.at),
       ...(row.detail === null ? {} : { detail: String(row.detail) }),
     }));
-    workspace.say(member, { kind: "receipt", states }, undefined, () => {
+    const markSent = () => {
       for (const { id, state } of states) {
         db.sql("UPDATE receipts_due SET sent = 1 WHERE id = ? AND state = ?").run(id, state);
       }
-    });
+    };
+    workspace.say(member, { kind: "receipt", states }, undefined, markSent).catch(workspace.failed);
   };
 
   const soon = (opened: Opened, member: string) => {
@@ -104,7 +105,13 @@ const ORDER: readonly DeliveryState[] = [
 ];
 
 export function stateOf(workspace: Workspace, id: string): DeliveryState {
-  const states = receiptsOf(workspace, id).receipts.map(({ state }) => state);
+  const rows = workspace.replica.db
+    .sql(
+      `SELECT state FROM receipts WHERE id = ?1
+       UNION ALL SELECT 'stored' FROM messages WHERE sender = ?2 AND id = ?1 AND at IS NOT NULL`,
+    )
+    .all(id, workspace.me);
+  const states = rows.map(({ state }) => state);
   return ORDER.findLast((state) => states.includes(state)) ?? "queued";
 }
 

@@ -46,8 +46,9 @@ export function bounceUnknown(peer: Peer) {
     if (!isForMySession(happening, workspace.me)) return;
     const { event, record } = happening;
     const wanted = event.kind === "message" ? (event.toSession ?? "*") : "*";
+    if (wanted === "*") return;
     const known = namesOf(peer, workspace, workspace.me);
-    if (wanted === "*" || known.has(forwardedName(workspace, workspace.me, wanted))) return;
+    if (known.has(forwardedName(workspace, workspace.me, wanted))) return;
     const me = memberNames(workspace).get(workspace.me) ?? "";
     const nearest = [...known].map((name) => `${me}/${name}`);
     const hint = didYouMean(`${me}/${wanted}`, nearest, `Write to ${me}.`);

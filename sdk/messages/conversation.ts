@@ -4,18 +4,7 @@ import { EVERYONE } from "#protocol/ids.ts";
 import type { Database, SqlRow } from "#protocol/ports.ts";
 import type { Opened, Peer } from "../peer.ts";
 import { type Address, resolveIn } from "./address.ts";
-
-/**
- * The words of every message, for `search`. The newest are ranked, so `position` follows the order in which messages
- * were taken in. Prefixes of two and three letters are kept, as those of words that are still being typed.
- */
-export const WORDS_TABLE = `
-  CREATE VIRTUAL TABLE message_words USING fts5(
-    text, content = '', contentless_delete = 1, prefix = '2 3', tokenize = 'unicode61 remove_diacritics 2'
-  );`;
-
-/** Right behind the insert of the message, whose row number it takes. */
-export const KEEP_WORDS = "INSERT INTO message_words (rowid, text) VALUES (last_insert_rowid(), ?)";
+import { keepWords } from "./words.ts";
 
 /** Ranking looks at each hit: the newest are enough, and keep it within milliseconds. */
 const RANKED = 3000;
@@ -77,6 +66,7 @@ export function search(peer: Peer, selector: string | undefined, query: string, 
 /** Of one workspace; a lower `score` is a better one. */
 export function rowsLike(db: Database, query: string, limit: number): SqlRow[] {
   if (query.trim() === "") return [];
+  while (keepWords(db));
   return db
     .sql(
       `SELECT h.score, m.*, r.id IS NOT NULL AS read

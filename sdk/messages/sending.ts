@@ -51,7 +51,7 @@ export async function sendMessage(
     priority,
     sentAt: Math.floor(peer.now()),
   };
-  const id = workspace.say(address.label, event, options.id);
+  const id = await workspace.say(address.label, event, options.id);
   if (wait) await waitFor(workspace, id, wait, waitMs);
   return { id, workspace: slug, to: address.to, state: stateOf(workspace, id) };
 }

@@ -32,6 +32,7 @@ export type OutboxOwner = {
 
 /** Sealed and written together, so that a burst shares writes and the broker's commit. */
 const BURST = 32;
+const HANDFUL = 16;
 
 export function createOutbox(replica: Replica, owner: OutboxOwner, log: Log): Outbox {
   /** Position of the last row transmitted on this link. */
@@ -47,22 +48,35 @@ export function createOutbox(replica: Replica, owner: OutboxOwner, log: Log): Ou
     generation++;
   };
 
+  /** Never throws: others are sealed meanwhile. */
+  const sealing = (row: OutboxRow): Promise<{ record: Uint8Array } | { error: unknown }> =>
+    owner.seal(row).then(
+      (record) => ({ record }),
+      (error) => ({ error }),
+    );
+
   const run = async () => {
     while (isUp && owner.ready()) {
       const room = Math.min(BURST, LIMITS.sendWindow - inFlight.size);
-      const rows = room > 0 ? replica.outbox(position, room) : [];
-      if (rows.length === 0) return;
+      const waiting = room > 0 ? replica.outbox(position, room + 1) : [];
+      // Where more waits than has room, no handful goes: as few as are acknowledged at a time, each would cost commits.
+      if (waiting.length === 0 || (waiting.length > room && room < HANDFUL)) return;
+      const rows = waiting.slice(0, room);
       const started = generation;
       const sealed: { row: OutboxRow; record: Uint8Array }[] = [];
-      for (const row of rows) {
-        try {
-          sealed.push({ row, record: await owner.seal(row) });
-        } catch (error) {
-          if (!(error instanceof MeshError)) throw error;
-          if (error.code === "waiting_for_key") return;
-          owner.refuse(row, error);
-          break;
+      // Appends side by side; a put after what was sealed before it, since it may expect exactly that.
+      const begun = rows.map((row) => (row.put ? null : sealing(row)));
+      for (const [i, row] of rows.entries()) {
+        const outcome = await (begun[i] ?? sealing(row));
+        if ("record" in outcome) {
+          sealed.push({ row, record: outcome.record });
+          continue;
         }
+        const { error } = outcome;
+        if (!(error instanceof MeshError)) throw error;
+        if (error.code === "waiting_for_key") return;
+        owner.refuse(row, error);
+        break;
       }
       if (generation !== started) continue;
       for (const { row } of sealed) {

@@ -15,8 +15,11 @@ const EPOCH_LIMIT_MS = 30_000;
 const RETRY_MS = 1000;
 
 export type Outgoing = {
-  /** Into the outbox and the own indexes, in one commit; `also` joins that commit. The same id again changes nothing. */
-  say(label: string, event: MeshEvent, id?: string, also?: () => void): string;
+  /**
+   * Into the outbox and the own indexes, in one commit, which what is said in the same turn shares; `also` joins it. Resolves
+   * with the id once it is durable. The same id again changes nothing.
+   */
+  say(label: string, event: MeshEvent, id?: string, also?: () => void): Promise<string>;
   /**
    * Into the outbox: a value for a cell of the label. An own one enters the indexes at once, nobody else can be first;
    * another once the broker has placed it.
@@ -40,7 +43,7 @@ export type OutgoingOwner = {
 };
 
 export function createOutgoing(context: Context, owner: OutgoingOwner): Outgoing {
-  const { ports, workspace, account, me, replica, keyring, sealer, cells, features } = context;
+  const { ports, workspace, account, me, replica, commits, keyring, sealer, cells, features } = context;
   /** Epochs of what is under way, so that a refusal tells which epoch is over. */
   const sealedUnder = new Map<string, number>();
   let endedEpoch = -1;
@@ -136,14 +139,16 @@ export function createOutgoing(context: Context, owner: OutgoingOwner): Outgoing
     replica.db.sql("SELECT 1 FROM records WHERE sender = ? AND id = ?").get(me, id) !== undefined;
 
   return {
-    say(label, event, id = context.newId(), also = () => {}) {
-      if (isKnown(id)) return id;
+    async say(label, event, id = context.newId(), also = () => {}) {
       const record = { id, from: me, dev: account.device.id, label, seq: null, at: null, put: null };
-      replica.db.transaction(() => {
+      const isNew = await commits.commit(() => {
+        if (isKnown(id)) return false;
         replica.enqueue(id, label, event, null, Math.floor(ports.clock.now()));
         applyEvent(features, context.index(), event, record);
         also();
+        return true;
       });
+      if (!isNew) return id;
       outbox.pump();
       owner.wake();
       context.tell({ type: "applied", event, record, isNew: true, isEcho: false });

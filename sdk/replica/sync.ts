@@ -106,26 +106,43 @@ export function createSync(owner: SyncOwner, onError: (error: unknown) => void):
   };
 }
 
+type Judged = { taken: Taken } | { refused: Refused } | { failure: unknown };
+
+/** Records are judged side by side, each by the chain as of its sequence; chain entries one after the other. */
 async function judgeBatch(owner: SyncOwner, pushes: readonly Push[], through: number): Promise<Batch> {
   let view = owner.view();
-  const taken: Taken[] = [];
-  const refused: Refused[] = [];
+  const judging: (Judged | Promise<Judged>)[] = [];
   for (const { seq, at, record: bytes } of pushes) {
     if (seq <= owner.cursor()) continue;
     const record = decodeRecord(bytes);
-    if (record.header.to === CHAIN) {
-      const extended = await owner.extend(view, record, seq);
-      view = extended.view;
-      taken.push({ seq, at, record, height: extended.height, status: "applied", event: null });
+    if (record.header.to !== CHAIN) {
+      judging.push(judgeRecord(owner, view, { seq, at, record }));
       continue;
     }
-    try {
-      await owner.verify(view, record, seq);
-      taken.push({ seq, at, record, height: null, ...(await owner.open(view, record)) });
-    } catch (error) {
-      if (!(error instanceof MeshError)) throw error;
-      refused.push({ seq, at, error });
-    }
+    const extended = await owner.extend(view, record, seq);
+    view = extended.view;
+    judging.push({ taken: { seq, at, record, height: extended.height, status: "applied", event: null } });
+  }
+  const taken: Taken[] = [];
+  const refused: Refused[] = [];
+  for (const judged of await Promise.all(judging)) {
+    if ("failure" in judged) throw judged.failure;
+    if ("taken" in judged) taken.push(judged.taken);
+    else refused.push(judged.refused);
   }
   return { view, taken, refused, through };
+}
+
+/** Never throws: others are judged meanwhile, and what comes of each is looked at once all have been. */
+async function judgeRecord(
+  owner: SyncOwner,
+  view: ChainView,
+  { seq, at, record }: Pick<Taken, "seq" | "at" | "record">,
+): Promise<Judged> {
+  try {
+    await owner.verify(view, record, seq);
+    return { taken: { seq, at, record, height: null, ...(await owner.open(view, record)) } };
+  } catch (error) {
+    return error instanceof MeshError ? { refused: { seq, at, error } } : { failure: error };
+  }
 }

@@ -54,6 +54,26 @@ test("a sender killed while it speaks: all that it had taken arrives, in order, 
   expect(heard).toEqual([...SAID.slice(0, heard.length - 1), "the end"]);
 });
 
+test("a sender killed with many requests under way: what was answered arrives once, whatever shared its commit", async () => {
+  const { alice, bob } = await createPair();
+  const { heard } = await listenAt(bob);
+  const answered: string[] = [];
+  const { daemon } = await alice.client();
+  const saying = SAID.map((text) =>
+    daemon.message.send({ to: "bob", text, workspace: "acme" }).then(
+      () => void answered.push(text),
+      () => {},
+    ),
+  );
+  await eventually(async () => answered.length > 0, "the first answers");
+  await alice.kill9();
+  await Promise.all(saying);
+  await alice.ok("up");
+  await alice.ok("send", "bob", "the end", "--wait", "delivered");
+  expect(heard.filter((text) => answered.includes(text))).toEqual(answered);
+  expect(new Set(heard).size).toBe(heard.length);
+});
+
 test("the same message asked for again, as a verb does that got no answer, is sent once", async () => {
   const { broker, alice, bob } = await createPair();
   await broker.kill9();
