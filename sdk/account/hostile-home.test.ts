@@ -2,6 +2,8 @@
 import { expect, test } from "vitest";
 import { systemRandom } from "#adapters/clock.ts";
 import { nodeCurves } from "#adapters/curves.ts";
+import { openSqlite } from "#adapters/sqlite.ts";
+import { MIGRATIONS } from "#broker/adapters/sqlite-migrations.ts";
 import { contentsKey, deviceSealingSecret, seedWrapKey } from "#protocol/account/keys.ts";
 import { newSeedInput, sealSeed } from "#protocol/account/seed-box.ts";
 import { sealContents, sealRoot } from "#protocol/account/vault.ts";
@@ -271,6 +273,18 @@ test("a home that answers every poll at once is not asked without end", async ()
   const [first = 0, , last = 0] = asked;
   // Two pauses of half a second; a timer may be a moment early.
   expect(last - first).toBeGreaterThan(900);
+});
+
+test("a home that signs with another key is no liar, and nobody has to log in again", async () => {
+  const { mesh, laptop } = await household();
+  await laptop.peer.sync.settle();
+  await mesh.restartBroker((path) => {
+    const database = openSqlite(path, MIGRATIONS);
+    database.exec("DELETE FROM signing_keys");
+    database.close();
+  });
+  await laptop.peer.sync.settle();
+  expect(laptop.peer.sync.trouble()).toBeNull();
 });
 
 test("an answer that was overtaken on its way is no lie", async () => {
