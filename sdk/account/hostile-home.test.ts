@@ -316,3 +316,23 @@ test("an answer that was overtaken on its way is no lie", async () => {
   await next.promise;
   expect(laptop.peer.sync.trouble()).toBeNull();
 });
+
+test("what couldn't be written is written soon after, not when the poll is over", async () => {
+  const { laptop } = await household();
+  await laptop.peer.sync.settle();
+  const polls = Promise.withResolvers<void>();
+  const written = Promise.withResolvers<void>();
+  let refusals = 0;
+  laptop.atHome = async (call, params, ask) => {
+    if (call === "document" && Object(params).waitMs > 0) polls.resolve();
+    if (call !== "keepDocument") return ask();
+    if (refusals++ === 0) return { status: 503, body: { error: { code: "busy", message: "", hint: "" } } };
+    written.resolve();
+    return ask();
+  };
+  laptop.peer.sync.start();
+  await polls.promise;
+  laptop.peer.person.document.set("device", laptop.peer.account.device.id, { name: "the laptop" });
+  await written.promise;
+  expect(refusals).toBe(2);
+});

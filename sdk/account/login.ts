@@ -18,22 +18,22 @@ import { MeshError } from "#protocol/errors.ts";
 import type { PeerPorts } from "../ports.ts";
 import { type Account, accountOf, certifyByRoot } from "./account.ts";
 import { askHome, createHomeLink, entryOf, type HomeLink } from "./home.ts";
-import { type Identity, readIdentity } from "./identity.ts";
+import type { Identity } from "./identity.ts";
 
 /** Shown once, and good until it has been used. */
 export type RecoveryCode = string;
 
 export type Entered = { identity: Identity; link: HomeLink };
 
-/** @throws MeshError account_exists, bad_data for a passphrase that is too short */
+/** `before`: with its root. @throws MeshError account_exists, conflict, bad_data for a passphrase that is too short */
 export async function register(
   ports: PeerPorts,
-  account: Account,
+  before: Identity,
   name: LoginName,
   passphrase: string,
 ): Promise<Entered & { recoveryCode: RecoveryCode }> {
-  const before = readIdentity(ports.keychain);
-  if (!before?.root) throw alreadyRegistered(account);
+  if (!before.root) throw alreadyRegistered(before);
+  const account = accountOf(before, "");
   const root = fromBase64url(before.root);
   const keys = await keysOfPassphrase(ports, name, passphrase);
   const code = newCode(RECOVERY_CODE, ports.random);
@@ -194,7 +194,7 @@ function homeOf({ origin, email }: LoginName) {
   return { origin, email };
 }
 
-function alreadyRegistered({ home }: Account): MeshError {
+function alreadyRegistered({ home }: Identity): MeshError {
   return new MeshError(
     "conflict",
     `This account is registered already${home ? `, at ${home.origin}` : ""}.`,

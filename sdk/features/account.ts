@@ -21,9 +21,11 @@ import {
 } from "../account/login.ts";
 import type { Caller, Opened, Peer } from "../peer.ts";
 import type { Brokers } from "../which-broker.ts";
+import { PERSONAL } from "../which-workspace.ts";
 import type { Workspace } from "../workspace.ts";
 
 const WORDS = 6;
+const OUTBOX_WAIT_MS = 3000;
 
 type Where = { broker?: string | undefined; email?: string | undefined };
 
@@ -79,6 +81,7 @@ export function accountHandlers(peer: Peer, brokers: Brokers): Omit<Handlers<Cal
     try {
       await peer.sync.settle();
       await peer.follow();
+      if (peer.opened().length + peer.broken().length === 0) await peer.create(PERSONAL, name.origin);
       if (!person.document.get("name")) person.document.set("name", "", { name: account.name });
       if (!person.document.get("device", account.device.id)) {
         person.document.set("device", account.device.id, { name: peer.host });
@@ -105,8 +108,8 @@ export function accountHandlers(peer: Peer, brokers: Brokers): Omit<Handlers<Cal
     async register({ passphrase, ...where }) {
       const name = nameOf(where);
       requireFree(name);
-      if (person.isLoggedOut()) person.adopt(await newIdentity(ports));
-      const entered = await register(ports, peer.account, name, passphrase);
+      const own = readIdentity(ports.keychain) ?? (await newIdentity(ports));
+      const entered = await register(ports, own, name, passphrase);
       return enter(entered, name, entered.recoveryCode);
     },
     async login({ passphrase, force = false, ...where }) {
@@ -126,6 +129,7 @@ export function accountHandlers(peer: Peer, brokers: Brokers): Omit<Handlers<Cal
       const { user, home } = peer.account;
       if (!home) person.forget();
       if (!home) throw new Error("an account without a home isn't forgotten");
+      await Promise.all(peer.opened().map(({ workspace }) => emptied(workspace)));
       const waiting = peer.opened().filter(({ workspace }) => workspace.replica.outboxSize() > 0);
       if (waiting.length > 0 && !force) throw stillWaiting(waiting);
       await peer.sync.settle().catch(() => {});
@@ -163,6 +167,12 @@ function anothersVault(origin: string): MeshError {
     `${origin} gave another account's vault than this machine's.`,
     "Don't trust this broker; or log out first to use another account: claudemesh logout",
   );
+}
+
+/** Waits a moment for what is on its way, where there is one. */
+async function emptied({ changed, replica, link }: Workspace): Promise<void> {
+  const isOver = () => (replica.outboxSize() === 0 || link() === "offline" ? true : null);
+  await changed.until(isOver, OUTBOX_WAIT_MS, "the outbox").catch(() => {});
 }
 
 function missing(what: string, flag: string): MeshError {

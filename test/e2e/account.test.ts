@@ -185,6 +185,21 @@ test("a logout doesn't lose what waits to be sent, unless one says so", async ()
   expect(await laptop.fails(4, ["inbox"])).toMatchObject({ code: "logged_out" });
 });
 
+test("who has logged out may register another account there, and a registration that fails changes nothing", async () => {
+  const { laptop, done, broker, passphraseFile } = await registered();
+  await laptop.ok("logout");
+  const register = (email: string) => {
+    const where = ["--broker", broker.url, "--email", email, "--passphrase-file", passphraseFile];
+    return ["login", "--register", ...where];
+  };
+  expect(await laptop.fails(6, register(EMAIL))).toMatchObject({ code: "account_exists" });
+  expect(await laptop.fails(4, ["whoami"])).toMatchObject({ code: "logged_out" });
+  const other = await laptop.ok(...register("alice@example.com"));
+  expect(other.userId).not.toBe(done.userId);
+  expect(other.workspaces).toEqual(["personal"]);
+  await laptop.ok("send", "me", "a note", "--wait", "stored");
+});
+
 test("a login doesn't lose what the machine's own account has, unless one says so", async () => {
   const { world, done, loginArgs } = await registered();
   const desktop = await world.person("desktop", null, ["--name", "al", "--no-broker"]);
