@@ -73,11 +73,10 @@ test("an account is the same on a second machine: person, keys, name, workspaces
   expect(memberKey(desktop, id)).toBe(memberKey(laptop, id));
   expect(memberKey(desktop, id)).toHaveLength(43);
 
-  const workspacesOf = async (person: Person) =>
-    (await person.ok("workspace", "list")).workspaces.map(({ id, slug }: Record<string, string>) => [
-      id,
-      slug,
-    ]);
+  const workspacesOf = async (person: Person) => {
+    const { workspaces } = await person.ok("workspace", "list");
+    return workspaces.map(({ id, slug }: Record<string, string>) => `${slug} ${id}`).toSorted();
+  };
   expect(await workspacesOf(desktop)).toEqual(await workspacesOf(laptop));
   await laptop.ok("send", "me", "from the laptop", "--workspace", "acme", "--wait", "stored");
   const texts = async () => JSON.stringify((await desktop.ok("inbox")).messages);
