@@ -216,6 +216,13 @@ export function createWorkspaces(
       callIt(one, name === one.slug ? name : newSlug(name));
       remember(one);
     },
+    makeRoomFor(slug: string): void {
+      const one = opened.find((other) => other.slug === slug);
+      if (one) callIt(one, freeSlug(slug));
+    },
+    rememberAll(): void {
+      for (const one of opened) remember(one);
+    },
     settleSlug(one: Opened, name: string): void {
       if (rowOf(one.workspace.id).unnamed !== 1) return;
       callIt(one, freeSlug(name));

@@ -132,12 +132,11 @@ export async function createMesh(limits: Partial<BrokerLimits> = {}) {
         return near;
       },
       async fetchJson(url, post) {
-        const init = post && { method: "POST", headers: post.headers, body: JSON.stringify(post.body) };
+        const asked = post && { method: "POST", headers: post.headers, body: JSON.stringify(post.body) };
+        const headers = { ...post?.headers, "content-type": "application/json" };
+        const request = new Request(url, asked && { ...asked, headers });
         const ask = async () => {
-          const response = await broker.http.fetch(new Request(url, init), {
-            isLocal: true,
-            address: "test",
-          });
+          const response = await broker.http.fetch(request, { address: device });
           return { status: response.status, body: await response.json() };
         };
         return post ? member.atHome(url.split("/").at(-1) ?? "", post.body, ask) : ask();

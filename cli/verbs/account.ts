@@ -1,13 +1,14 @@
-/** login, logout, whoami, identity passphrase: the person */
+/** login, logout, whoami, identity passphrase, identity rotate, migrate-identity: the person */
 
 import { MeshError } from "#protocol/errors.ts";
 import type { Client } from "#protocol/registry.ts";
 import { askLine, askSecret, canAsk, secretIn } from "../ask.ts";
 import { string } from "../input.ts";
+import { signingKeyIn } from "../key-file.ts";
 import { paint, safe } from "../print.ts";
 import type { Context, Verb } from "../verb.ts";
 
-const PASSPHRASE_FILE = {
+export const PASSPHRASE_FILE = {
   type: "string",
   value: "F",
   about: "read the passphrase from the first line of a file (- for stdin) rather than ask",
@@ -53,11 +54,10 @@ const login: Verb = {
     const question = recoveryCode === null ? "Passphrase: " : "New passphrase: ";
     const passphrase = await secretOf(context, "passphrase-file", question);
     limited();
-    const given = { ...where, passphrase, force: options.yes === true };
     const asked =
       recoveryCode === null
-        ? client.account.login(given)
-        : client.account.recover({ ...given, recoveryCode });
+        ? client.account.login({ ...where, passphrase })
+        : client.account.recover({ ...where, passphrase, recoveryCode });
     const done = await waiting("logging in", asked);
     const code = done.recoveryCode ? `\n\n${recoveryText(done.recoveryCode)}` : "";
     print(
@@ -138,6 +138,47 @@ const passphrase: Verb = {
   },
 };
 
+const migrate: Verb = {
+  name: "migrate-identity",
+  group: "account",
+  args: ["FILE"],
+  summary: "become an identity whose Ed25519 root key was made elsewhere",
+  examples: ["claudemesh migrate-identity ~/old/identity.key"],
+  async run({ args, daemon, print, waiting }) {
+    const root = signingKeyIn(args[0] ?? "");
+    const client = await daemon();
+    const done = await waiting("telling every workspace", client.account.migrate({ root }));
+    print(done, `you are ${done.userId} now, in ${done.workspaces.join(", ")}`);
+  },
+};
+
+const rotate: Verb = {
+  name: "identity rotate",
+  options: { "passphrase-file": PASSPHRASE_FILE },
+  summary: "new keys in every workspace, on all of your machines",
+  examples: ["claudemesh identity rotate"],
+  async run(context) {
+    const client = await context.daemon();
+    const passphrase = await rootPassphrase(context, client);
+    const done = await context.waiting("renewing the keys", client.account.rotate({ passphrase }));
+    context.print(done, `your keys are new everywhere (seed ${done.seed})${stillToHear(done.waiting)}`);
+  },
+};
+
+/** What opens the root; undefined where this machine still has it. Only the waiting after it is limited. */
+export async function rootPassphrase(context: Context, client: Client): Promise<string | undefined> {
+  const { registered } = await client.account.whoami({});
+  if (!registered) return undefined;
+  context.endless();
+  const passphrase = await secretOf(context, "passphrase-file", "Passphrase: ");
+  context.limited();
+  return passphrase;
+}
+
+export function stillToHear(waiting: readonly string[]): string {
+  return waiting.length > 0 ? `; to be told when their broker is there: ${waiting.join(", ")}` : "";
+}
+
 async function whereOf(context: Context, client: Client): Promise<Where> {
   const broker = string(context.options.broker);
   const email = string(context.options.email);
@@ -176,4 +217,4 @@ function recoveryText(code: string): string {
   return `Recovery code, shown this once: it opens the account when the passphrase is lost.\nWrite it down and keep it away from this machine:\n\n  ${paint("bold", code)}`;
 }
 
-export const accountVerbs = [login, logout, whoami, passphrase];
+export const accountVerbs = [login, logout, whoami, passphrase, rotate, migrate];

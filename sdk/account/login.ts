@@ -18,12 +18,13 @@ import { MeshError } from "#protocol/errors.ts";
 import type { PeerPorts } from "../ports.ts";
 import { type Account, accountOf, certifyByRoot } from "./account.ts";
 import { askHome, createHomeLink, entryOf, type HomeLink } from "./home.ts";
-import type { Identity } from "./identity.ts";
+import { type Identity, ownRoot } from "./identity.ts";
 
 /** Shown once, and good until it has been used. */
 export type RecoveryCode = string;
 
-export type Entered = { identity: Identity; link: HomeLink };
+/** `root`: for the moment. */
+export type Entered = { identity: Identity; link: HomeLink; root: Uint8Array };
 
 /** `before`: with its root. @throws MeshError account_exists, conflict, bad_data for a passphrase that is too short */
 export async function register(
@@ -56,31 +57,26 @@ export async function register(
     entry: await entryOf(ports, account, name.origin),
   });
   link.take(tokens);
-  return { identity, link, recoveryCode: encodeCode(RECOVERY_CODE, code) };
+  return { identity, link, root, recoveryCode: encodeCode(RECOVERY_CODE, code) };
 }
 
-/** Whose machine it is so far, and whether it may become another's: it throws where that would lose something. */
-export type Before = { identity: Identity | null; requireFree(rootKey: string): void };
-
 /**
- * A machine comes in.
- * @throws MeshError wrong_passphrase, slow_down, bad_seal, wrong_author, rolled_back, or what `requireFree` throws
+ * A machine comes in. `before`: whose it is so far.
+ * @throws MeshError wrong_passphrase, slow_down, bad_seal, wrong_author, rolled_back
  */
 export async function login(
   ports: PeerPorts,
-  before: Before,
+  before: Identity | null,
   name: LoginName,
   passphrase: string,
 ): Promise<Entered> {
-  const keys = await keysOfPassphrase(ports, name, passphrase);
-  const { identity, link } = await comeIn(ports, before, name, keys);
-  return { identity, link };
+  return comeIn(ports, before, name, await keysOfPassphrase(ports, name, passphrase));
 }
 
 /** Comes in by the recovery code, and replaces both it and the passphrase. @throws as `login` */
 export async function recover(
   ports: PeerPorts,
-  before: Before,
+  before: Identity | null,
   name: LoginName,
   code: Uint8Array,
   passphrase: string,
@@ -90,20 +86,20 @@ export async function recover(
   await replaceVault(ports, link, { root, name, keys, kind: "passphrase" });
   const next = newCode(RECOVERY_CODE, ports.random);
   await replaceVault(ports, link, { root, name, keys: recoveryKeys(next, name), kind: "recovery" });
-  return { identity, link, recoveryCode: encodeCode(RECOVERY_CODE, next) };
+  return { identity, link, root, recoveryCode: encodeCode(RECOVERY_CODE, next) };
 }
 
-/** Opens the vault for as long as `use` takes. @throws as `login` */
-export async function withRoot<T>(
+/** The root, for the moment: from the vault, or of an account that isn't registered. @throws as `login`; usage without a passphrase */
+export async function openedRoot(
   ports: PeerPorts,
-  account: Account,
-  passphrase: string,
-  use: (root: Uint8Array, name: LoginName) => Promise<T>,
-): Promise<T> {
-  if (!account.home) throw new Error("an account without a home keeps its root itself");
-  const keys = await keysOfPassphrase(ports, account.home, passphrase);
-  const { root } = await openVault(ports, account.home, keys);
-  return use(root, account.home);
+  { home }: Pick<Account, "home">,
+  passphrase: string | undefined,
+): Promise<Uint8Array> {
+  if (!home) return ownRoot(ports.keychain);
+  if (passphrase === undefined)
+    throw new MeshError("usage", "The root is in the vault, which opens by the passphrase.", "Give it.");
+  const { root } = await openVault(ports, home, await keysOfPassphrase(ports, home, passphrase));
+  return root;
 }
 
 /** Another passphrase for the vault, or another recovery code: an old copy of the vault opens with the old one for ever. */
@@ -137,30 +133,39 @@ export async function keysOfPassphrase(
 
 async function comeIn(
   ports: PeerPorts,
-  { identity: before, requireFree }: Before,
+  before: Identity | null,
   name: LoginName,
   keys: LoginKeys,
-): Promise<Entered & { root: Uint8Array }> {
+): Promise<Entered> {
   const { ticket, root, rootKey, contents } = await openVault(ports, name, keys);
-  requireFree(toBase64url(rootKey));
-  // The same person's machine stays the device that it was.
   const isSame = before?.rootKey === toBase64url(rootKey);
+  if (before?.home && !isSame) throw anothersVault(name);
   if (isSame) requireSeeds(contents.seeds, before.seeds, name);
-  const secret = isSame ? fromBase64url(before.secret) : ports.random(32);
-  const identity: Identity = {
-    type: "identity",
-    rootKey: toBase64url(rootKey),
-    root: null,
-    seeds: contents.seeds,
-    formerly: contents.formerly,
-    secret: toBase64url(secret),
-    device: await certifyByRoot(ports.curves, root, secret),
-    home: homeOf(name),
+  const enter = async (secret: Uint8Array) => {
+    const identity: Identity = {
+      type: "identity",
+      rootKey: toBase64url(rootKey),
+      root: null,
+      seeds: contents.seeds,
+      formerly: contents.formerly,
+      secret: toBase64url(secret),
+      device: await certifyByRoot(ports.curves, root, secret),
+      home: homeOf(name),
+    };
+    const account = accountOf(identity, "");
+    const link = createHomeLink(ports, account, name.origin);
+    await link.enter(await entryOf(ports, account, name.origin), ticket);
+    return { identity, link, root };
   };
-  const account = accountOf(identity, "");
-  const link = createHomeLink(ports, account, name.origin);
-  await link.enter(await entryOf(ports, account, name.origin), ticket);
-  return { identity, link, root };
+  if (!isSame) return enter(ports.random(32));
+  try {
+    // The same person's machine stays the device that it was.
+    return await enter(fromBase64url(before.secret));
+  } catch (error) {
+    if (!(error instanceof MeshError) || error.code !== "device_revoked") throw error;
+    // Revoked for good: whoever has the passphrase comes in as another one.
+    return enter(ports.random(32));
+  }
 }
 
 async function openVault(ports: PeerPorts, name: LoginName, keys: LoginKeys) {
@@ -178,6 +183,14 @@ async function openVault(ports: PeerPorts, name: LoginName, keys: LoginKeys) {
   return { ticket, root, rootKey, contents: openContents(contentsKey(root), contents) };
 }
 
+function anothersVault({ origin }: LoginName): MeshError {
+  return new MeshError(
+    "wrong_author",
+    `${origin} gave another account's vault than this machine's.`,
+    "Don't trust this broker; or log out first to use another account: claudemesh logout",
+  );
+}
+
 /** Seeds are added, never taken away nor changed. @throws MeshError rolled_back */
 function requireSeeds(given: Identity["seeds"], known: Identity["seeds"], { origin }: LoginName): void {
   const isThere = (one: Identity["seeds"][number]) =>
@@ -186,7 +199,7 @@ function requireSeeds(given: Identity["seeds"], known: Identity["seeds"], { orig
   throw new MeshError(
     "rolled_back",
     `${origin} gave an older vault than this machine knows.`,
-    "If it was restored from a backup, renew the seed here; else don't trust it.",
+    "If it was restored from a backup, renew the keys: claudemesh identity rotate; else don't trust it.",
   );
 }
 

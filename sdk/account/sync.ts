@@ -2,7 +2,12 @@
  * Keeps the account document the same here and at the home broker: a long poll brings what other machines write, and what is
  * written here goes there by compare-and-set, merged with what came first.
  */
-import { documentHash, openDocument, sealDocument } from "#protocol/account/document.ts";
+import {
+  type AccountDocument,
+  documentHash,
+  openDocument,
+  sealDocument,
+} from "#protocol/account/document.ts";
 import { documentKey } from "#protocol/account/keys.ts";
 import { MeshError } from "#protocol/errors.ts";
 import type { Database } from "#protocol/ports.ts";
@@ -17,6 +22,15 @@ export type AccountSync = {
   stop(): void;
   /** Both sides have the same once it resolves. @throws MeshError offline, logged_out, … */
   settle(): Promise<void>;
+  /**
+   * Replaces the document together with something else: `make` answers the sealed one, once the broker has it, and is asked
+   * again where another machine was faster. @throws MeshError conflict, and what `make` throws
+   */
+  replace<T>(
+    make: (
+      next: Pick<AccountDocument, "version" | "before" | "entries">,
+    ) => Promise<{ box: string; result: T }>,
+  ): Promise<T>;
   /** Why they may differ: shown, and cleared when it passes. */
   trouble(): MeshError | null;
 };
@@ -138,6 +152,25 @@ export function createAccountSync({ ports, database, person, merged, fetchSeed }
     });
   };
 
+  const replace: AccountSync["replace"] = (make) =>
+    inTurn(async () => {
+      const link = person.homeLink();
+      if (!link) throw new Error("an account without a home has no document to replace");
+      for (let turn = 1; ; turn++) {
+        await pull(link, 0);
+        const { version, hash } = known();
+        try {
+          const entries = person.document.entries();
+          const { box, result } = await make({ version: version + 1, before: hash, entries });
+          know(version + 1, box);
+          isWritten = sameEntries(entries);
+          return result;
+        } catch (error) {
+          if (!(error instanceof MeshError) || error.code !== "conflict" || turn === TURNS) throw error;
+        }
+      }
+    });
+
   const failed = (error: unknown) => {
     trouble = error instanceof MeshError ? error : new MeshError("unexpected", String(error), "");
     ports.log.warn({ code: trouble.code }, "the account document is not in step");
@@ -211,6 +244,7 @@ export function createAccountSync({ ports, database, person, merged, fetchSeed }
       life++;
     },
     settle,
+    replace,
     trouble: () => noticed ?? trouble,
   };
 }

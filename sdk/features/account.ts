@@ -1,26 +1,26 @@
 /** Logging in and out. */
 import { decodeCode, RECOVERY_CODE } from "#protocol/account/codes.ts";
 import { type LoginName, normalEmail } from "#protocol/account/keys.ts";
-import { toBase64url } from "#protocol/bytes.ts";
+import { fromBase64url } from "#protocol/bytes.ts";
 import { MeshError } from "#protocol/errors.ts";
 import { brokerOrigin } from "#protocol/frames.ts";
 import type { Handlers } from "#protocol/registry.ts";
 import { randomWords } from "#protocol/words.ts";
-import { newIdentity } from "../account/account.ts";
-import { readIdentity } from "../account/identity.ts";
-import { requireNothingLost } from "../account/left-behind.ts";
+import { currentSeed, newIdentity } from "../account/account.ts";
+import { tellFormer, withFormer } from "../account/former.ts";
+import { type Identity, readIdentity } from "../account/identity.ts";
 import {
-  type Before,
   type Entered,
   keysOfPassphrase,
   login,
+  openedRoot,
   recover,
   register,
   replaceVault,
-  withRoot,
 } from "../account/login.ts";
+import { type Heir, isAlone, migrateTo } from "../account/migration.ts";
 import type { Caller, Opened, Peer } from "../peer.ts";
-import type { Brokers } from "../which-broker.ts";
+import { type Brokers, brokerForNew } from "../which-broker.ts";
 import { PERSONAL } from "../which-workspace.ts";
 import type { Workspace } from "../workspace.ts";
 
@@ -51,37 +51,38 @@ export function accountHandlers(peer: Peer, brokers: Brokers): Omit<Handlers<Cal
     );
   };
 
-  const before = (force: boolean): Before => ({
-    identity: readIdentity(ports.keychain),
-    requireFree(rootKey) {
-      if (person.isLoggedOut() || toBase64url(peer.account.rootKey) === rootKey) return;
-      const { home } = peer.account;
-      if (home) throw anothersVault(home.origin);
-      if (!force) requireNothingLost(peer);
-    },
-  });
-
   /** What was made here without a home moves there, where the other machines find it. */
   const moveHome = async (origin: string) => {
     for (const opened of [...peer.opened()]) {
       const { workspace } = opened;
-      const members = [...(workspace.chain()?.members.values() ?? [])].filter(({ active }) => active);
-      const isAlone = members.length === 1 && members[0]?.id === workspace.me;
       const isHereOnly = workspace.broker === null || workspace.broker === brokers.embedded;
-      if (isAlone && isHereOnly && !hasOpenInvite(workspace, peer.now())) await peer.move(opened, origin);
+      const isMineOnly = isAlone(workspace) && !hasOpenInvite(workspace, peer.now());
+      if (isHereOnly && isMineOnly) await peer.move(opened, origin);
     }
   };
 
-  const enter = async ({ identity, link }: Entered, name: LoginName, recoveryCode: string | null) => {
-    const isSame = !person.isLoggedOut() && toBase64url(peer.account.rootKey) === identity.rootKey;
+  /** The account that was on this machine becomes the one that is entered. */
+  const goOver = async ({ identity, root }: Heir, home: string | null): Promise<Identity> => {
+    const old = readIdentity(ports.keychain);
+    if (!old || old.rootKey === identity.rootKey) return identity;
+    const { user } = peer.account;
+    await migrateTo(peer, { identity, root }, home);
+    return withFormer(identity, old, user);
+  };
+
+  const enter = async (entered: Entered, name: LoginName, recoveryCode: string | null) => {
+    const identity = await goOver(entered, name.origin);
+    const before = person.isLoggedOut() ? null : peer.account;
     peer.sync.stop();
-    if (!isSame) await peer.discardAll();
-    person.adopt(identity, link);
+    person.adopt(identity, entered.link);
+    if (peer.account !== before) await peer.reopen();
     const { account } = peer;
     try {
       await peer.sync.settle();
       await peer.follow();
+      tellFormer(ports, person, identity);
       if (peer.opened().length + peer.broken().length === 0) await peer.create(PERSONAL, name.origin);
+      peer.remember();
       if (!person.document.get("name")) person.document.set("name", "", { name: account.name });
       if (!person.document.get("device", account.device.id)) {
         person.document.set("device", account.device.id, { name: peer.host });
@@ -112,17 +113,17 @@ export function accountHandlers(peer: Peer, brokers: Brokers): Omit<Handlers<Cal
       const entered = await register(ports, own, name, passphrase);
       return enter(entered, name, entered.recoveryCode);
     },
-    async login({ passphrase, force = false, ...where }) {
+    async login({ passphrase, ...where }) {
       const name = nameOf(where);
       requireFree(name);
-      const entered = await login(ports, before(force), name, passphrase);
+      const entered = await login(ports, readIdentity(ports.keychain), name, passphrase);
       return enter(entered, name, null);
     },
-    async recover({ passphrase, recoveryCode, force = false, ...where }) {
+    async recover({ passphrase, recoveryCode, ...where }) {
       const name = nameOf(where);
       requireFree(name);
       const code = decodeCode(RECOVERY_CODE, recoveryCode);
-      const entered = await recover(ports, before(force), name, code, passphrase);
+      const entered = await recover(ports, readIdentity(ports.keychain), name, code, passphrase);
       return enter(entered, name, entered.recoveryCode);
     },
     async logout({ force = false }) {
@@ -146,12 +147,35 @@ export function accountHandlers(peer: Peer, brokers: Brokers): Omit<Handlers<Cal
     suggest: () => ({ passphrase: randomWords(ports.random, WORDS).join(" ") }),
     async passphrase({ passphrase, next }) {
       const link = person.homeLink();
-      if (!link) throw notRegistered();
-      await withRoot(ports, peer.account, passphrase, async (root, name) => {
-        const keys = await keysOfPassphrase(ports, name, next);
-        await replaceVault(ports, link, { root, name, keys, kind: "passphrase" });
-      });
+      const { home: name } = peer.account;
+      if (!link || !name) throw notRegistered();
+      const root = await openedRoot(ports, peer.account, passphrase);
+      const keys = await keysOfPassphrase(ports, name, next);
+      await replaceVault(ports, link, { root, name, keys, kind: "passphrase" });
       return {};
+    },
+    async migrate({ root }) {
+      if (person.home())
+        throw new MeshError(
+          "refused",
+          "This account is registered: its root is in its vault.",
+          "Log out first (claudemesh logout); a machine that isn't registered can take another root.",
+        );
+      const secret = fromBase64url(root);
+      if (secret.length !== 32)
+        throw new MeshError("bad_data", "That is no Ed25519 key.", "Give its 32 bytes.");
+      const identity = await newIdentity(ports, secret);
+      person.adopt(await goOver({ identity, root: secret }, brokers.given ?? brokers.embedded));
+      await peer.reopen();
+      if (!peer.opened().some(({ slug }) => slug === PERSONAL))
+        await peer.create(PERSONAL, brokerForNew(brokers, person));
+      peer.remember();
+      return { userId: peer.account.user, workspaces: peer.opened().map(({ slug }) => slug) };
+    },
+    async rotate({ passphrase }) {
+      const root = await openedRoot(ports, peer.account, passphrase);
+      const { waiting } = await peer.renewSeed(root, []);
+      return { seed: currentSeed(peer.account).number, waiting };
     },
   };
 }
@@ -159,14 +183,6 @@ export function accountHandlers(peer: Peer, brokers: Brokers): Omit<Handlers<Cal
 function hasOpenInvite(workspace: Workspace, now: number): boolean {
   const invites = [...(workspace.chain()?.invites.values() ?? [])];
   return invites.some(({ void: isVoid, used, uses, expiresAt }) => !isVoid && used < uses && expiresAt > now);
-}
-
-function anothersVault(origin: string): MeshError {
-  return new MeshError(
-    "wrong_author",
-    `${origin} gave another account's vault than this machine's.`,
-    "Don't trust this broker; or log out first to use another account: claudemesh logout",
-  );
 }
 
 /** Waits a moment for what is on its way, where there is one. */

@@ -64,7 +64,7 @@ export function createKeyring(
 
   /** Mine, or that of an identity that I was. */
   const seedsOf = (member: string) =>
-    member === user ? account.seeds : account.formerly?.find((former) => former.user === member)?.seeds;
+    member === user ? account.seeds : account.formerly.find((former) => former.user === member)?.seeds;
 
   /** Null without the seed of that number. */
   const pairWith = (me: string, number: number, publicKey: Uint8Array): Promise<Uint8Array> | null => {
@@ -79,10 +79,12 @@ export function createKeyring(
   };
 
   const openEpoch = async (epoch: Epoch): Promise<Uint8Array | null> => {
-    const sealed = epoch.sealed.get(user);
-    const pair = sealed && (await pairWith(user, sealed.toSeed, sealed.bySealing));
-    if (!pair) return null;
-    return accept(epoch, unwrapKey(epochWrapKey(pair, workspace, epoch.number), sealed.box));
+    for (const me of [user, ...account.formerly.map((former) => former.user)]) {
+      const sealed = epoch.sealed.get(me);
+      const pair = sealed && (await pairWith(me, sealed.toSeed, sealed.bySealing));
+      if (pair) return accept(epoch, unwrapKey(epochWrapKey(pair, workspace, epoch.number), sealed.box));
+    }
+    return null;
   };
 
   /** A key that isn't the one the entry committed to is no key. */

@@ -199,20 +199,6 @@ test("who has logged out may register another account there, and a registration 
   await laptop.ok("send", "me", "a note", "--wait", "stored");
 });
 
-test("a login doesn't lose what the machine's own account has, unless one says so", async () => {
-  const { world, done, loginArgs } = await registered();
-  const desktop = await world.person("desktop", null, ["--name", "al", "--no-broker"]);
-  const own = await desktop.ok("whoami");
-  await desktop.ok("send", "me", "a note of my own");
-  const refusal = await desktop.fails(7, loginArgs(PASSPHRASE));
-  expect(refusal).toMatchObject({ code: "refused", message: expect.stringContaining("personal") });
-  expect(refusal.hint).toContain("--yes");
-  expect(await desktop.ok("whoami")).toMatchObject({ userId: own.userId, registered: false });
-  expect((await desktop.ok("inbox")).messages).toMatchObject([{ text: "a note of my own" }]);
-  expect((await desktop.ok(...loginArgs(PASSPHRASE), "--yes")).userId).toBe(done.userId);
-  expect((await desktop.ok("inbox")).messages).toEqual([]);
-});
-
 test("a broker for the registered tells the others what to do, and lets them in once they have", async () => {
   const { world, broker, laptop } = await registered(["--registered-only"]);
   const isOnline = async (person: Person) =>
