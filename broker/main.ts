@@ -14,6 +14,7 @@ import { type Options, readOptions } from "./adapters/options.ts";
 import { createPrometheus } from "./adapters/prometheus.ts";
 import { withReadingThread } from "./adapters/reading-thread.ts";
 import { listen } from "./adapters/server.ts";
+import { smtpMail } from "./adapters/smtp.ts";
 import { openSqliteStores } from "./adapters/sqlite-stores.ts";
 import { createBroker } from "./broker.ts";
 import { createBus } from "./bus.ts";
@@ -84,9 +85,10 @@ async function run(options: Options): Promise<void> {
   const world = { clock: systemClock, timers: systemTimers, random: systemRandom, curves: nodeCurves };
   // Nobody asks a daemon's own broker, and watching the event loop wakes an idle machine up.
   const counting = options.parentPipe ? {} : { metrics: createPrometheus() };
+  const mailing = options.smtpFile === undefined ? {} : { mail: smtpMail(options.smtpFile) };
   const make = (port: number) =>
     createBroker(
-      { ...world, ...stores, store, bus: createBus(), log, fatal, ...counting },
+      { ...world, ...stores, store, bus: createBus(), log, fatal, ...counting, ...mailing },
       {
         ...DEFAULT_TIMES,
         origins: originsOf(options, port),

@@ -56,6 +56,9 @@ export function onlyWorkspace(peer: Peer, id: string): Peer {
     get database() {
       return refuse();
     },
+    get asking() {
+      return refuse();
+    },
     opened: () => [it()],
     broken: () => [],
     readable: () => [it()],

@@ -11,6 +11,7 @@ import { renewSeed } from "./account/renewal.ts";
 import { type AccountSync, createAccountSync } from "./account/sync.ts";
 import type { Happening } from "./context.ts";
 import type { Feature } from "./feature.ts";
+import { type AskingToJoin, createAskingToJoin } from "./membership/asking.ts";
 import type { InviteSecret } from "./membership/invite.ts";
 import type { PeerPorts } from "./ports.ts";
 import { choose, requireShared } from "./which-workspace.ts";
@@ -54,6 +55,8 @@ export type Peer = {
   /** Opens a workspace that this account is to join; without an invite, one that it is in by another device. */
   add(workspace: string, broker: string, invite: InviteSecret | null): Promise<Opened>;
   remove(opened: Opened): Promise<void>;
+  /** Invites that came by e-mail, until somebody let us in. */
+  asking: AskingToJoin;
   /** Counts a workspace among the broken from now on: its database has failed. */
   setAside(id: string, why: MeshError): Promise<void>;
   use(opened: Opened): void;
@@ -113,6 +116,7 @@ export async function createPeer(
 
   const workspaces = createWorkspaces(ports, database, person, features, { hear, sessions: () => sessions });
   const { opened, broken } = workspaces;
+  const asking = createAskingToJoin(ports, person, database, workspaces.add);
 
   const sync = createAccountSync({
     ports,
@@ -199,6 +203,7 @@ export async function createPeer(
     create: workspaces.create,
     add: workspaces.add,
     remove: workspaces.remove,
+    asking,
     setAside: workspaces.setAside,
     use: workspaces.use,
     rename(one, name) {
@@ -221,7 +226,10 @@ export async function createPeer(
     makeRoomFor: workspaces.makeRoomFor,
     remember: workspaces.rememberAll,
     reopen: workspaces.reopen,
-    discardAll: workspaces.discardAll,
+    async discardAll() {
+      asking.forget();
+      await workspaces.discardAll();
+    },
     follow,
     listen(listener) {
       listeners.add(listener);
@@ -229,9 +237,11 @@ export async function createPeer(
     },
     start() {
       workspaces.start();
+      asking.start();
       sync.start();
     },
     async stop() {
+      asking.stop();
       sync.stop();
       await workspaces.stop();
       database.close();

@@ -11,6 +11,8 @@ import type { Account } from "./account/account.ts";
 import { type Context, createContext, type Happening, type Membering } from "./context.ts";
 import type { Feature } from "./feature.ts";
 import { createLink, type Link, type LinkOwner } from "./link/link.ts";
+import { createApprovals } from "./membership/approvals.ts";
+import { chainSteps } from "./membership/chain.ts";
 import { createMembership } from "./membership/membership.ts";
 import { createOutgoing } from "./outgoing/outgoing.ts";
 import type { PeerPorts } from "./ports.ts";
@@ -45,6 +47,7 @@ export async function openWorkspace(
       { from: me, dev: account.device.id },
       context.open,
       context.cells.provisional,
+      chainSteps(ports, replica, workspace),
     );
   }
 
@@ -56,10 +59,11 @@ export async function openWorkspace(
       if (error) {
         context.trouble = error;
         link?.stop();
-      } else context.invite = null;
-      context.changed.notify();
+      }
+      endJoining(context);
     },
   });
+  const approvals = createApprovals(context, () => link);
   const outgoing = createOutgoing(context, {
     transmit: (records) => link?.sendRecords(records),
     wake: () => link?.wake(),
@@ -94,6 +98,7 @@ export async function openWorkspace(
     chainChanged() {
       presence.retry();
       membership.react();
+      approvals.chainChanged();
       outgoing.pump();
     },
     moved: () => outgoing.cursorMoved(),
@@ -130,6 +135,7 @@ export async function openWorkspace(
       else if (frame.type === "faces") presence.heard(frame);
       else if (frame.type === "signal") signals.heard(frame);
       else if (frame.type === "gone") signals.gone(frame.number);
+      else if (frame.type === "requested") approvals.heard(frame);
       else if (!membership.acked(frame.id)) outgoing.acked(frame.id, frame.seq);
     },
     outdone: outgoing.outdone,
@@ -147,10 +153,15 @@ export async function openWorkspace(
         if (why && isLasting(why.code)) context.trouble = why;
         // A join that can't be, a device that may never come again: trying again changes nothing.
         const isOver = context.invite ? why && isLasting(why.code) : why?.code === "device_revoked";
-        if (isOver) link?.stop();
+        if (isOver) {
+          link?.stop();
+          endJoining(context);
+        }
       }
       context.tell({ type: "link", state });
-      if (state === "online") membership.react();
+      if (state !== "online") return;
+      membership.react();
+      if (context.greeting?.standing === "member") approvals.linkUp();
     },
   };
   const link: Link | null = membering.broker
@@ -165,6 +176,7 @@ export async function openWorkspace(
     keyring,
     presence,
     signals,
+    approvals,
     changed: context.changed,
     history: createHistory(replica, () => link, {
       async verify(record, seq) {
@@ -190,6 +202,8 @@ export async function openWorkspace(
     /** Dials at once, where it would wait for a while. */
     wake: () => link?.wake(),
     isJoining: () => context.invite !== null,
+    /** Whether it ever was one, as far as the chain is here. */
+    wasMember: () => context.chain.known.state?.members.has(me) === true,
     isMember: () => {
       const { state } = context.chain.known;
       return state !== null && activeMember(state, me) !== undefined;
@@ -257,6 +271,12 @@ export async function openWorkspace(
       if (link?.state() === "online") link.send({ type: "unsubscribe", labels: [label] });
     },
   };
+}
+
+function endJoining(context: Context): void {
+  if (!context.invite) return;
+  context.invite = null;
+  context.tell({ type: "joined" });
 }
 
 /** The device that made the genesis brings it to a broker that doesn't have it, whoever owns the workspace now. */

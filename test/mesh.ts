@@ -14,7 +14,7 @@ import { openSqliteStores } from "#broker/adapters/sqlite-stores.ts";
 import { createBroker } from "#broker/broker.ts";
 import { createBus } from "#broker/bus.ts";
 import type { BrokerLimits } from "#broker/limits.ts";
-import { DEFAULT_RETENTION } from "#broker/ports.ts";
+import { type BrokerPorts, DEFAULT_RETENTION } from "#broker/ports.ts";
 import { fromBase64url, toBase64url } from "#protocol/bytes.ts";
 import type { ErrorCode } from "#protocol/errors.ts";
 import type { Message } from "#protocol/features/message.ts";
@@ -30,12 +30,11 @@ import { abilities, type PeerHandlers, peerHandlersOf } from "#sdk/registry.ts";
 export const ORIGIN = "http://mesh.test";
 
 export type Frame = string | Uint8Array;
+export type HttpAnswer = { status: number; body: unknown };
+/** What is answered; `ask` has it from the broker. */
+export type OverHttp = (url: string, params: unknown, ask: () => Promise<HttpAnswer>) => Promise<HttpAnswer>;
 /** What becomes of a frame on its way: itself, others, or nothing. */
 export type Tamper = (frame: Frame) => readonly Frame[];
-
-export type HomeAnswer = { status: number; body: unknown };
-/** What is answered to a call; `ask` has it from the broker. */
-export type AtHome = (call: string, params: unknown, ask: () => Promise<HomeAnswer>) => Promise<HomeAnswer>;
 
 export type Member = {
   name: string;
@@ -44,8 +43,8 @@ export type Member = {
   /** Frames from and to this person's device pass through these. */
   toBroker: Tamper;
   toDevice: Tamper;
-  /** Calls to this person's home broker pass through this. */
-  atHome: AtHome;
+  /** What the broker is asked over HTTP passes through this. */
+  overHttp: OverHttp;
   /** Cuts every connection; the device comes back by itself. */
   cut(): void;
   opened(): Opened;
@@ -63,7 +62,11 @@ const LIMIT_MS = 10_000;
 
 export type Mesh = Awaited<ReturnType<typeof createMesh>>;
 
-export async function createMesh(limits: Partial<BrokerLimits> = {}) {
+/** Without `mail` the broker sends none. */
+export async function createMesh(
+  limits: Partial<BrokerLimits> = {},
+  mailing: Pick<BrokerPorts, "mail"> = {},
+) {
   const folder = mkdtempSync(join(tmpdir(), "mesh-"));
   const logged: string[] = [];
   let ahead = 0;
@@ -79,7 +82,7 @@ export async function createMesh(limits: Partial<BrokerLimits> = {}) {
   const path = join(folder, "broker.db");
   const startBroker = () =>
     createBroker(
-      { ...world, ...openSqliteStores(path), bus: createBus(), fatal },
+      { ...world, ...openSqliteStores(path), bus: createBus(), fatal, ...mailing },
       {
         origins: new Set([ORIGIN]),
         heartbeatMs: 200,
@@ -139,7 +142,7 @@ export async function createMesh(limits: Partial<BrokerLimits> = {}) {
           const response = await broker.http.fetch(request, { address: device });
           return { status: response.status, body: await response.json() };
         };
-        return post ? member.atHome(url.split("/").at(-1) ?? "", post.body, ask) : ask();
+        return member.overHttp(url, post?.body, ask);
       },
       keychain: keychainOf(secrets),
       openDatabase: (database, migrations) =>
@@ -159,7 +162,7 @@ export async function createMesh(limits: Partial<BrokerLimits> = {}) {
       handlers,
       toBroker: (frame) => [frame],
       toDevice: (frame) => [frame],
-      atHome: (_call, _params, ask) => ask(),
+      overHttp: (_url, _params, ask) => ask(),
       cut() {
         for (const cut of cuts) cut();
         cuts.clear();

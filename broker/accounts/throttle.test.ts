@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { accountHolder, accountWorld, registered } from "#test/account-world.ts";
 import { createVirtualTime } from "#test/virtual-time.ts";
-import { createAddressPace } from "./pace.ts";
+import { createAddressPace } from "../address-pace.ts";
 import { createThrottle, LOGIN_THROTTLE } from "./throttle.ts";
 
 const SECOND = 1000;

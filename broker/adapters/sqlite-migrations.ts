@@ -1,4 +1,4 @@
-/** The tables of the broker's one file: the log, and accounts. A backup of it carries both. */
+/** The tables of the broker's one file: the log, accounts, who asks to join. A backup of it carries all. */
 import type { Migration } from "#protocol/ports.ts";
 
 export const MIGRATIONS: readonly Migration[] = [
@@ -74,6 +74,16 @@ export const MIGRATIONS: readonly Migration[] = [
         PRIMARY KEY (user, device, number)
       ) STRICT;
       CREATE TABLE signing_keys (id TEXT PRIMARY KEY, seed BLOB NOT NULL, created_at INTEGER NOT NULL) STRICT;
+    `,
+  },
+  {
+    name: "0003-join-requests",
+    sql: `
+      -- By invites that were mailed. Whoever comes again replaces what they asked, until it is answered.
+      CREATE TABLE join_requests (
+        code TEXT NOT NULL, user TEXT NOT NULL, at INTEGER NOT NULL, request TEXT NOT NULL, answer TEXT,
+        PRIMARY KEY (code, user)
+      ) STRICT, WITHOUT ROWID;
     `,
   },
 ];

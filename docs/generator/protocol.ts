@@ -5,6 +5,7 @@ import type { z } from "zod";
 import { accountCalls } from "#protocol/account/api.ts";
 import * as entries from "#protocol/chain/entries.ts";
 import * as frames from "#protocol/frames.ts";
+import * as joining from "#protocol/join-request.ts";
 import { LIMITS } from "#protocol/limits.ts";
 import type { MethodSchema } from "#protocol/method.ts";
 import { header } from "#protocol/record.ts";
@@ -32,6 +33,7 @@ export async function protocolBlocks(root: string): Promise<Blocks> {
     "account calls": () => callPages(shapes, fenced),
     "socket frames": () =>
       fenced(typesIn(source("socket.ts"), "export type ClientKind", "export function encodeSocketFrame")),
+    "requests to join": () => each(joining, [joining.joinRequest, joining.joinAnswer]),
     "frames from a device": () => each(frames, frames.fromDevice.options),
     "frames from the broker": () => each(frames, frames.fromBroker.options),
     "outer frames": () => each(frames, frames.outer.options),
@@ -56,7 +58,9 @@ async function partsOf(root: string): Promise<Part[]> {
     "certificate.ts",
     "account/api.ts",
     "record.ts",
+    "certificate.ts",
     "chain/entries.ts",
+    "join-request.ts",
     "frames.ts",
   ];
   return Promise.all(

@@ -1,5 +1,4 @@
 /** The home broker, as this device asks it: each call typed, tokens fetched and renewed as they are needed. */
-import { z } from "zod";
 import {
   type AccountCall,
   accountCalls,
@@ -10,8 +9,9 @@ import {
 } from "#protocol/account/api.ts";
 import { deviceSealingSecret } from "#protocol/account/keys.ts";
 import { fromBase64url, fromUtf8, toBase64url, utf8 } from "#protocol/bytes.ts";
-import { fromErrorShape, MeshError } from "#protocol/errors.ts";
+import { MeshError } from "#protocol/errors.ts";
 import type { PeerPorts } from "../ports.ts";
+import { refusalOf } from "../refusal.ts";
 import type { Account } from "./account.ts";
 
 /** The refresh token's place in the keychain. */
@@ -22,9 +22,6 @@ const EARLY_MS = 30_000;
 type HomePorts = Pick<PeerPorts, "fetchJson" | "curves" | "clock" | "keychain">;
 
 export type Entry = CallParams<"enter">;
-
-const words = z.string().max(500);
-const refusalSchema = z.object({ error: z.object({ code: words, message: words, hint: words }) });
 
 /** Asks without being anybody yet, or with a ticket. @throws MeshError, the broker's or offline */
 export async function askHome<N extends AccountCall>(
@@ -40,7 +37,7 @@ export async function askHome<N extends AccountCall>(
     headers: { "x-claudemesh-origin": origin, ...(token ? { authorization: `Bearer ${token}` } : {}) },
     waitMs,
   });
-  if (status !== 200) throw errorOf(origin, status, body);
+  if (status !== 200) throw refusalOf(origin, status, body);
   const checked = accountCalls[name].result.safeParse(body);
   // The schema is that of this very call; the table's type can't say so.
   if (checked.success) return checked.data as CallResult<N>;
@@ -150,23 +147,4 @@ export function loggedOut(origin: string): MeshError {
     `This machine isn't logged in at ${origin} any more.`,
     `claudemesh login --broker ${origin}`,
   );
-}
-
-/** Only the code is believed: the words are the broker's, and come to a person's terminal. */
-function errorOf(origin: string, status: number, body: unknown): MeshError {
-  const refusal = refusalSchema.safeParse(body);
-  if (refusal.success) {
-    const { code, message, hint } = refusal.data.error;
-    return fromErrorShape({ code, message: plain(message), hint: plain(hint) });
-  }
-  return new MeshError(
-    "offline",
-    `${origin} answered with ${status}.`,
-    "Is that the address of a claudemesh broker?",
-  );
-}
-
-/** Without what a terminal would obey. */
-function plain(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Bidi_Control}]/gu, " ");
 }

@@ -10,7 +10,7 @@ import { sealContents, sealRoot } from "#protocol/account/vault.ts";
 import { toBase64url, utf8 } from "#protocol/bytes.ts";
 import { idOf, pairKey } from "#protocol/derive.ts";
 import { codeOfAsync } from "#test/code-of.ts";
-import { type AtHome, CALLER, createMesh, type Member, type Mesh, ORIGIN } from "#test/mesh.ts";
+import { CALLER, createMesh, type Member, type Mesh, ORIGIN, type OverHttp } from "#test/mesh.ts";
 import { accountHandlers } from "../features/account.ts";
 import { type Identity, keepIdentity, readIdentity } from "./identity.ts";
 import { keysOfPassphrase } from "./login.ts";
@@ -44,13 +44,13 @@ async function bobsUser(mesh: Mesh): Promise<string> {
   return (await mesh.person("bob")).peer.account.user;
 }
 
-const honest: AtHome = (_call, _params, ask) => ask();
+const honest: OverHttp = (_url, _params, ask) => ask();
 
 /** Changes what is answered to one call. */
-function lie(name: string, change: (body: object) => unknown, status = 200): AtHome {
-  return async (call, _, ask) => {
+function lie(name: string, change: (body: object) => unknown, status = 200): OverHttp {
+  return async (url, _, ask) => {
     const { body } = await ask();
-    return call === name ? { status, body: change({ ...Object(body) }) } : { status: 200, body };
+    return url.endsWith(`/${name}`) ? { status, body: change({ ...Object(body) }) } : { status: 200, body };
   };
 }
 
@@ -84,20 +84,20 @@ test("another's vault opens with nothing that alice has", async () => {
   const bob = await mesh.person("bob");
   await register(bob, BOB);
   let bobs: unknown;
-  bob.atHome = async (call, _, ask) => {
+  bob.overHttp = async (url, _, ask) => {
     const answer = await ask();
-    if (call === "login") bobs = answer.body;
+    if (url.endsWith("/login")) bobs = answer.body;
     return answer;
   };
   await login(bob, BOB);
-  desktop.atHome = lie("login", () => bobs);
+  desktop.overHttp = lie("login", () => bobs);
   expect(await refused(desktop, () => login(desktop))).toBe("bad_seal");
 });
 
 test("a vault that is said to be somebody else's is refused", async () => {
   const { mesh, desktop } = await household();
   const user = await bobsUser(mesh);
-  desktop.atHome = lie("login", (body) => ({ ...body, user }));
+  desktop.overHttp = lie("login", (body) => ({ ...body, user }));
   expect(await refused(desktop, () => login(desktop))).toBe("wrong_author");
 });
 
@@ -110,7 +110,7 @@ test("a machine that is alice's doesn't become another's, though the vault opens
   const vault = sealRoot(keys.vault, root, systemRandom);
   const { seeds } = identityOf(laptop);
   const contents = sealContents(contentsKey(root), { type: "contents", seeds, formerly: [] }, systemRandom);
-  laptop.atHome = lie("login", (body) => ({ ...body, user, vault, contents }));
+  laptop.overHttp = lie("login", (body) => ({ ...body, user, vault, contents }));
   expect(await refused(laptop, () => login(laptop))).toBe("wrong_author");
 });
 
@@ -131,9 +131,9 @@ test.each([
 ])("a token %s is refused, at a login and later", async (_, make) => {
   const { mesh, laptop, desktop } = await household();
   const access = await make(mesh);
-  desktop.atHome = lie("enter", (body) => ({ ...body, access }));
+  desktop.overHttp = lie("enter", (body) => ({ ...body, access }));
   expect(await refused(desktop, () => login(desktop))).toBe("bad_token");
-  laptop.atHome = lie("refresh", (body) => ({ ...body, access }));
+  laptop.overHttp = lie("refresh", (body) => ({ ...body, access }));
   // The one it has expires within minutes.
   mesh.advance(600_000);
   expect(await refused(laptop, () => laptop.peer.sync.settle())).toBe("bad_token");
@@ -144,9 +144,9 @@ test("an account document of before is noticed, and what is newer here stays", a
   const { person, account, sync } = laptop.peer;
   const read = async () => {
     const given: { status: number; body: unknown }[] = [];
-    laptop.atHome = async (call, _, ask) => {
+    laptop.overHttp = async (url, _, ask) => {
       const answer = await ask();
-      if (call === "document") given.push(answer);
+      if (url.endsWith("/document")) given.push(answer);
       return answer;
     };
     await sync.settle();
@@ -156,12 +156,12 @@ test("an account document of before is noticed, and what is newer here stays", a
   person.document.set("device", account.device.id, { name: "the newer name" });
   await sync.settle();
   expect(sync.trouble()).toBeNull();
-  laptop.atHome = async (call, _, ask) => (call === "document" && old ? old : ask());
+  laptop.overHttp = async (url, _, ask) => (url.endsWith("/document") && old ? old : ask());
   await sync.settle();
   expect(sync.trouble()?.code).toBe("rolled_back");
   expect(person.document.get("device", account.device.id)?.name).toBe("the newer name");
   // Good behaviour afterwards doesn't hide it.
-  laptop.atHome = honest;
+  laptop.overHttp = honest;
   await sync.settle();
   expect(sync.trouble()?.code).toBe("rolled_back");
 });
@@ -172,15 +172,15 @@ test("two machines that were shown different documents of one version notice it,
   await laptop.peer.sync.settle();
   const [here, there] = [laptop, desktop].map(({ peer }) => peer.account.device.id);
   // What the laptop writes is acknowledged, and shown to nobody.
-  laptop.atHome = async (call, params, ask) =>
-    call === "keepDocument" ? { status: 200, body: { version: Object(params).version } } : ask();
+  laptop.overHttp = async (url, params, ask) =>
+    url.endsWith("/keepDocument") ? { status: 200, body: { version: Object(params).version } } : ask();
   laptop.peer.person.document.set("device", here ?? "", { name: "the laptop" });
   await laptop.peer.sync.settle();
   desktop.peer.person.document.set("device", there ?? "", { name: "the desktop" });
   await desktop.peer.sync.settle();
   expect(laptop.peer.sync.trouble()).toBeNull();
 
-  laptop.atHome = honest;
+  laptop.overHttp = honest;
   await laptop.peer.sync.settle();
   expect(laptop.peer.sync.trouble()?.code).toBe("rolled_back");
   await desktop.peer.sync.settle();
@@ -204,10 +204,10 @@ test("a new seed that the root didn't sign, or that is sealed to nobody here, is
     return { number: 1, by: idOf(rootKey), sealing, box };
   };
   const answered = async (seed: unknown) => {
-    laptop.atHome = async (call, _, ask) => {
-      if (call === "seeds") return { status: 200, body: { seeds: [seed] } };
+    laptop.overHttp = async (url, _, ask) => {
+      if (url.endsWith("/seeds")) return { status: 200, body: { seeds: [seed] } };
       // What would be sealed under it makes this machine ask for it.
-      return call === "document" ? { status: 200, body: { version: 99, box: "AAAA" } } : ask();
+      return url.endsWith("/document") ? { status: 200, body: { version: 99, box: "AAAA" } } : ask();
     };
     return refused(laptop, () => laptop.peer.sync.settle());
   };
@@ -218,7 +218,7 @@ test("a new seed that the root didn't sign, or that is sealed to nobody here, is
 
 test("an account document that nobody of the account has sealed is refused", async () => {
   const { laptop } = await household();
-  laptop.atHome = lie("document", () => ({ version: 99, box: "AAAA" }));
+  laptop.overHttp = lie("document", () => ({ version: 99, box: "AAAA" }));
   expect(await refused(laptop, () => laptop.peer.sync.settle())).toBe("bad_seal");
 });
 
@@ -230,13 +230,13 @@ test.each([
   ["a field more", { ticket: "x", user: "A".repeat(22), vault: "", contents: "", more: 1 }],
 ])("an answer of %s is refused as another version's", async (_, body) => {
   const { desktop } = await household();
-  desktop.atHome = lie("login", () => body);
+  desktop.overHttp = lie("login", () => body);
   expect(await refused(desktop, () => login(desktop))).toBe("version_skew");
 });
 
 test("an answer with more than fits is refused", async () => {
   const { desktop } = await household();
-  desktop.atHome = lie("login", (body) => ({ ...body, vault: "A".repeat(300 * 1024) }));
+  desktop.overHttp = lie("login", (body) => ({ ...body, vault: "A".repeat(300 * 1024) }));
   expect(await refused(desktop, () => login(desktop))).toBe("version_skew");
 });
 
@@ -246,14 +246,14 @@ test.each([
   ["a novel", { error: { code: "conflict", message: "x".repeat(501), hint: "" } }, "offline"],
 ])("a refusal with %s is told as what it is", async (_, body, code) => {
   const { desktop } = await household();
-  desktop.atHome = lie("login", () => body, 400);
+  desktop.overHttp = lie("login", () => body, 400);
   expect(await refused(desktop, () => login(desktop))).toBe(code);
 });
 
 test("a refusal's words can't write to the terminal", async () => {
   const { desktop } = await household();
   const text = "\u001b]0;owned\u0007\u202eback\nnext";
-  desktop.atHome = lie("login", () => ({ error: { code: "conflict", message: text, hint: text } }), 409);
+  desktop.overHttp = lie("login", () => ({ error: { code: "conflict", message: text, hint: text } }), 409);
   const error = await login(desktop).catch((error) => error);
   expect([error.message, error.hint]).toEqual([" ]0;owned  back next", " ]0;owned  back next"]);
 });
@@ -262,8 +262,8 @@ test("a home that answers every poll at once is not asked without end", async ()
   const { laptop } = await household();
   let asked = 0;
   const third = Promise.withResolvers<number>();
-  laptop.atHome = async (call, params, ask) => {
-    if (call !== "document" || Object(params).waitMs === 0) return ask();
+  laptop.overHttp = async (url, params, ask) => {
+    if (!url.endsWith("/document") || Object(params).waitMs === 0) return ask();
     if (++asked === 3) third.resolve(performance.now());
     return { status: 200, body: { version: Object(params).after, box: "" } };
   };
@@ -293,8 +293,8 @@ test("an answer that was overtaken on its way is no lie", async () => {
   const released = Promise.withResolvers<void>();
   const next = Promise.withResolvers<void>();
   let polls = 0;
-  laptop.atHome = async (call, params, ask) => {
-    if (call !== "document" || Object(params).waitMs === 0) return ask();
+  laptop.overHttp = async (url, params, ask) => {
+    if (!url.endsWith("/document") || Object(params).waitMs === 0) return ask();
     if (++polls > 1) {
       next.resolve();
       return ask();
@@ -321,9 +321,9 @@ test("what couldn't be written is written soon after, not when the poll is over"
   const polls = Promise.withResolvers<void>();
   const written = Promise.withResolvers<void>();
   let refusals = 0;
-  laptop.atHome = async (call, params, ask) => {
-    if (call === "document" && Object(params).waitMs > 0) polls.resolve();
-    if (call !== "keepDocument") return ask();
+  laptop.overHttp = async (url, params, ask) => {
+    if (url.endsWith("/document") && Object(params).waitMs > 0) polls.resolve();
+    if (!url.endsWith("/keepDocument")) return ask();
     if (refusals++ === 0) return { status: 503, body: { error: { code: "busy", message: "", hint: "" } } };
     written.resolve();
     return ask();

@@ -6,6 +6,7 @@ import {
   cellKey,
   epochCommitment,
   epochWrapKey,
+  inviteWrapKey,
   labelContentKey,
   labelId,
   labelsKey,
@@ -40,6 +41,10 @@ export type Keyring = {
    * @throws MeshError waiting_for_key when this device doesn't have the newest seed
    */
   newEpoch(chain: ChainState): Promise<EpochEntry>;
+  /** The current key for whoever has an invite's secret; null without it. */
+  wrapFor(chain: ChainState, invite: { code: string; secret: Uint8Array }): Uint8Array | null;
+  /** Opens the key that an unattended invite carries. True when it is the current one, and held now. */
+  unwrapFrom(chain: ChainState, invite: { code: string; secret: Uint8Array }): boolean;
   /** The entry that seals the current epoch to `members`; null without its key. */
   sealTo(chain: ChainState, members: readonly Member[]): Promise<EpochEntry | null>;
 };
@@ -159,6 +164,20 @@ export function createKeyring(
     cellKey(label, name) {
       const first = keys.get(0);
       return first ? cellKey(labelsKey(first), label, name) : null;
+    },
+    wrapFor(chain, { code, secret }) {
+      const epoch = currentEpoch(chain);
+      const key = epoch && keys.get(epoch.number);
+      return key ? wrapKey(inviteWrapKey(secret, workspace, code, epoch.number), key, random) : null;
+    },
+    unwrapFrom(chain, { code, secret }) {
+      const wrapped = chain.invites.get(code)?.wrapped;
+      const epoch = currentEpoch(chain);
+      if (!wrapped || wrapped.epoch !== epoch?.number) return false;
+      const wrapping = inviteWrapKey(secret, workspace, code, epoch.number);
+      const key = keys.get(epoch.number) ?? accept(epoch, unwrapKey(wrapping, wrapped.box));
+      if (key) keys.set(epoch.number, key);
+      return key !== null;
     },
     async newEpoch(chain) {
       const current = currentEpoch(chain);

@@ -3,7 +3,15 @@ import { toBase64url, utf8 } from "#protocol/bytes.ts";
 import { sha256 } from "#protocol/hash.ts";
 import { decodeRecord, type Put, type SealedRecord } from "#protocol/record.ts";
 import type { MeshEvent } from "#protocol/registry.ts";
-import { type Applied, applyEvent, type Feature, type Index, tableNames } from "../feature.ts";
+import {
+  type Applied,
+  applyEvent,
+  applyStep,
+  type ChainStep,
+  type Feature,
+  type Index,
+  tableNames,
+} from "../feature.ts";
 import type { PutOrder, Replica, StoredRecord } from "./replica.ts";
 
 export type Opener = (
@@ -39,7 +47,7 @@ export function dropIndexes(replica: Replica, features: readonly Feature[]): voi
   emptyIndexes(replica, features, replica.meta("indexes") ?? "");
 }
 
-/** Opens every applied record again, then what waits in the outbox. Safe to repeat after a crash in the middle. */
+/** Takes the chain's entries again, every applied record, then what waits in the outbox. Safe to repeat after a crash in the middle. */
 export async function rebuildIndexes(
   replica: Replica,
   features: readonly Feature[],
@@ -47,7 +55,9 @@ export async function rebuildIndexes(
   me: Pick<Applied, "from" | "dev">,
   open: Opener,
   provisional: (label: string, order: PutOrder) => Put | null,
+  steps: AsyncIterable<ChainStep>,
 ) {
+  for await (const step of steps) applyStep(features, index, step);
   await walk(replica, "applied", features, index, open);
   replica.db.transaction(() => {
     for (const { id, label, event, put: order } of replica.outbox(0, Number.MAX_SAFE_INTEGER)) {

@@ -80,6 +80,17 @@ const MIGRATIONS: readonly Migration[] = [
       CREATE TABLE refusals (seq INTEGER PRIMARY KEY, code TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
     `,
   },
+  {
+    name: "0002-mailed-invites",
+    sql: `
+      -- Invites that were mailed from here, and who asks to join by one.
+      CREATE TABLE mailed_invites (code TEXT PRIMARY KEY, email TEXT NOT NULL) STRICT;
+      CREATE TABLE join_requests (
+        code TEXT NOT NULL, user TEXT NOT NULL, at INTEGER NOT NULL, words TEXT NOT NULL, sealing TEXT NOT NULL,
+        PRIMARY KEY (code, user)
+      ) STRICT;
+    `,
+  },
 ];
 
 export type Replica = ReturnType<typeof openReplica>;

@@ -7,7 +7,7 @@ import { fromBase64url, toBase64url } from "#protocol/bytes.ts";
 import { memberSealingSecret } from "#protocol/derive.ts";
 import { accountOf, currentSeed } from "#sdk/account/account.ts";
 import { type Identity, readIdentity } from "#sdk/account/identity.ts";
-import { filesUnder, found } from "./canaries.ts";
+import { filesUnder, found } from "./canary.ts";
 import type { Person } from "./person.ts";
 import { eventually } from "./waiting.ts";
 import { createWorld, type World } from "./world.ts";

@@ -28,7 +28,7 @@ export type World = {
   folder: string;
   /**
    * `publicUrl`: the address that people know it by, when something stands in between. `data`: where it keeps its log.
-   * `launch`: what starts it, with its own arguments before the broker's. `flags`: more of the broker's.
+   * `launch`: what starts it, with its own arguments before the broker's; `flags`: more of the broker's own.
    */
   broker(
     publicUrl?: string,
