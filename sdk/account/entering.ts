@@ -54,18 +54,24 @@ export async function enter(peer: Peer, brokers: Brokers, entered: Entered, home
   sync.stop();
   person.adopt(identity, entered.link);
   if (peer.account !== before) await peer.reopen();
-  await sync.settle();
-  await peer.follow();
-  tellFormer(peer.ports, person, identity);
-  peer.remember();
   const { account } = peer;
-  if (!person.document.get("name")) person.document.set("name", "", { name: account.name });
-  if (!person.document.get("device", account.device.id)) {
-    person.document.set("device", account.device.id, { name: peer.host });
+  try {
+    await sync.settle();
+    await peer.follow();
+    tellFormer(peer.ports, person, identity);
+    if (peer.opened().length + peer.broken().length === 0) await peer.create(PERSONAL, home.origin);
+    peer.remember();
+    if (!person.document.get("name")) person.document.set("name", "", { name: account.name });
+    if (!person.document.get("device", account.device.id)) {
+      person.document.set("device", account.device.id, { name: peer.host });
+    }
+    await moveHome(peer, brokers, home.origin);
+    await sync.settle();
+  } finally {
+    // It goes on trying where the broker has gone in between.
+    sync.start();
   }
-  await moveHome(peer, brokers, home.origin);
-  await sync.settle();
-  sync.start();
+  for (const { workspace } of peer.opened()) workspace.wake();
 }
 
 /** What was made here without a home moves there, where the other machines find it. */

@@ -22,8 +22,10 @@ import { usePairing } from "../account/pairing.ts";
 import type { Caller, Opened, Peer } from "../peer.ts";
 import { type Brokers, brokerForNew } from "../which-broker.ts";
 import { PERSONAL } from "../which-workspace.ts";
+import type { Workspace } from "../workspace.ts";
 
 const WORDS = 6;
+const OUTBOX_WAIT_MS = 3000;
 
 type Where = { broker?: string | undefined; email?: string | undefined };
 
@@ -71,15 +73,14 @@ export function accountHandlers(peer: Peer, brokers: Brokers): Omit<Handlers<Cal
     async register({ passphrase, ...where }) {
       const name = nameOf(where);
       requireFree(name);
-      if (person.isLoggedOut()) person.adopt(await newIdentity(ports));
-      const entered = await register(ports, peer.account, name, passphrase);
+      const own = readIdentity(ports.keychain) ?? (await newIdentity(ports));
+      const entered = await register(ports, own, name, passphrase);
       return loggedIn(entered, name, entered.recoveryCode);
     },
     async login({ passphrase, ...where }) {
       const name = nameOf(where);
       requireFree(name);
-      const before = readIdentity(ports.keychain);
-      const entered = await login(ports, before, name, passphrase);
+      const entered = await login(ports, readIdentity(ports.keychain), name, passphrase);
       return loggedIn(entered, name, null);
     },
     async recover({ passphrase, recoveryCode, ...where }) {
@@ -99,6 +100,7 @@ export function accountHandlers(peer: Peer, brokers: Brokers): Omit<Handlers<Cal
       const { user, home } = peer.account;
       if (!home) person.forget();
       if (!home) throw new Error("an account without a home isn't forgotten");
+      await Promise.all(peer.opened().map(({ workspace }) => emptied(workspace)));
       const waiting = peer.opened().filter(({ workspace }) => workspace.replica.outboxSize() > 0);
       if (waiting.length > 0 && !force) throw stillWaiting(waiting);
       await peer.sync.settle().catch(() => {});
@@ -146,6 +148,12 @@ export function accountHandlers(peer: Peer, brokers: Brokers): Omit<Handlers<Cal
       return { seed: currentSeed(peer.account).number, waiting };
     },
   };
+}
+
+/** Waits a moment for what is on its way, where there is one. */
+async function emptied({ changed, replica, link }: Workspace): Promise<void> {
+  const isOver = () => (replica.outboxSize() === 0 || link() === "offline" ? true : null);
+  await changed.until(isOver, OUTBOX_WAIT_MS, "the outbox").catch(() => {});
 }
 
 function missing(what: string, flag: string): MeshError {
