@@ -13,6 +13,7 @@ import { type Condition, createCondition } from "./condition.ts";
 import type { Applied, Feature, Index } from "./feature.ts";
 import type { Asking } from "./membership/approvals.ts";
 import { type Chain, type ChainView, loadChain } from "./membership/chain.ts";
+import { createHeads, type Heads } from "./membership/heads.ts";
 import type { InviteSecret } from "./membership/invite.ts";
 import { createKeyring, type Keyring } from "./membership/keyring.ts";
 import { namesOfMembers } from "./membership/member-names.ts";
@@ -68,8 +69,8 @@ export type Context = {
   invite: InviteSecret | null;
   /** From the log's start, or from a snapshot: what this device has said before isn't known to the full yet. */
   isCatchingUp: boolean;
-  /** Height of the chain that a colleague signed for: nothing is sealed before it is here too. */
-  claimedHeight: number;
+  /** What colleagues' devices have signed for of the chain. */
+  readonly heads: Heads;
   /** Why the workspace can't be used to the full: shown, and cleared when it passes. */
   trouble: MeshError | null;
   closed: boolean;
@@ -124,7 +125,11 @@ export async function createContext(
     greeting: null,
     invite,
     isCatchingUp: false,
-    claimedHeight: 0,
+    heads: createHeads({
+      state: () => context.chain.known.state,
+      hashes: () => context.chain.known.hashes,
+      cursor: replica.cursor,
+    }),
     trouble: null,
     closed: false,
     names() {

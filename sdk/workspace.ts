@@ -19,12 +19,12 @@ import type { PeerPorts } from "./ports.ts";
 import { createPresence } from "./presence/presence.ts";
 import { answerTo, faceOf } from "./presence/self.ts";
 import { createSignals } from "./presence/signals.ts";
-import { verifyAll } from "./replica/audit.ts";
+import { findingsOf, verifyAll } from "./replica/audit.ts";
 import { createHistory } from "./replica/history.ts";
 import { createIncoming } from "./replica/incoming.ts";
 import { prepareIndexes, rebuildIndexes, rebuildIsDue } from "./replica/indexes.ts";
-import type { PutOrder } from "./replica/replica.ts";
-import { createResume } from "./replica/resume.ts";
+import { isFollowed, type PutOrder } from "./replica/replica.ts";
+import { createResume, lieOf } from "./replica/resume.ts";
 
 export type Workspace = Awaited<ReturnType<typeof openWorkspace>>;
 
@@ -68,6 +68,7 @@ export async function openWorkspace(
     transmit: (records) => link?.sendRecords(records),
     wake: () => link?.wake(),
     propose: membership.propose,
+    distrust: (why) => link?.fail(why),
   });
   const signals = createSignals(context, {
     present: () => presence.present(),
@@ -79,12 +80,7 @@ export async function openWorkspace(
     face: () => faceOf(context, signals.boot, sessions()),
     send: (frame) => link?.send(frame),
     pull: (after) => link?.pull(after) ?? Promise.reject(unknownThere()),
-    claimed({ head }) {
-      const { known } = context.chain;
-      const ours = known.hashes[head.height];
-      if (ours === undefined) context.claimedHeight = Math.max(context.claimedHeight, head.height);
-      else if (ours !== head.hash) context.trouble = forked();
-    },
+    claimed: (dev, { head, counters }) => context.heads.claimed(dev, head, counters.through),
     changed: (member, isChange, face) =>
       context.tell({ type: "peer", member, online: face !== null, face, changed: isChange }),
   });
@@ -120,6 +116,11 @@ export async function openWorkspace(
       isNew: !isIn(context.chain.known.state?.devices.get(account.device.id)),
     }),
     greeted(ack) {
+      const lie = lieOf(context, ack);
+      if (lie) {
+        replica.doubt("greeting", lie.code, null, ports.clock.now());
+        return link?.fail(lie);
+      }
       context.greeting = ack;
       context.trouble = null;
       resume.begin(ack);
@@ -195,8 +196,10 @@ export async function openWorkspace(
     chain: () => context.chain.known.state,
     names: context.names,
     link: (): LinkState => link?.state() ?? "offline",
-    trouble: () => context.trouble,
+    trouble: () => context.trouble ?? context.heads.trouble(),
     verifyAll: () => verifyAll(context),
+    /** What doesn't add up in what the broker gave us. */
+    findings: () => [...findingsOf(replica, me, presence.present()), ...context.heads.findings()],
     /** Why there is no link at the moment, as far as it is known. */
     linkTrouble: () => link?.trouble() ?? null,
     /** Dials at once, where it would wait for a while. */
@@ -264,8 +267,7 @@ export async function openWorkspace(
       const { head } = await link.subscribe([label]).catch(subscribedByTheNextHello);
       replica.db.sql("UPDATE labels SET since = max(since, ?) WHERE label = ?").run(head, label);
     },
-    follows: (label: string): boolean =>
-      replica.db.sql("SELECT 1 FROM labels WHERE label = ? AND joined = 1").get(label) !== undefined,
+    follows: (label: string): boolean => isFollowed(replica.db, label),
     unfollow(label: string): void {
       replica.db.sql("UPDATE labels SET joined = 0 WHERE label = ?").run(label);
       if (link?.state() === "online") link.send({ type: "unsubscribe", labels: [label] });
@@ -302,19 +304,12 @@ function subscribedByTheNextHello(error: unknown): { head: number } {
 function isLasting(code: ErrorCode): boolean {
   return (
     code === "version_skew" ||
+    code === "rolled_back" ||
     code === "not_a_member" ||
     code === "not_registered" ||
     code === "device_revoked" ||
     code.startsWith("invite_") ||
     code.startsWith("chain_")
-  );
-}
-
-function forked(): MeshError {
-  return new MeshError(
-    "chain_forked",
-    "A colleague was shown another membership chain than we were.",
-    "Don't trust this broker.",
   );
 }
 

@@ -1,7 +1,8 @@
 /** daemon.doctor: what the daemon alone can tell. A new check is a line in one of the lists at the end. */
 import { MeshError } from "#protocol/errors.ts";
+import type { Finding } from "#protocol/features/audit.ts";
 import type { Check } from "#protocol/features/daemon.ts";
-import { findingsIn } from "#sdk/features/audit.ts";
+import { findingsIn, isLie } from "#sdk/features/audit.ts";
 import type { Opened, Peer } from "#sdk/peer.ts";
 import type { PeerPorts } from "#sdk/ports.ts";
 import { bad, good, unknown } from "../doctor.ts";
@@ -77,10 +78,10 @@ function records(examined: Examined): Check {
   const { db } = examined.workspace.replica;
   const waiting = Number(db.sql("SELECT count(*) AS n FROM records WHERE status <> 'applied'").get()?.n ?? 0);
   const rest = waiting > 0 ? `; ${waiting} wait for a key or for a newer claudemesh` : "";
-  const counts = new Map<string, number>();
+  const counts = new Map<Finding["type"], number>();
   for (const { type, count } of findingsIn(examined)) counts.set(type, (counts.get(type) ?? 0) + count);
   const told = [...counts].map(([type, count]) => `${count} ${type}`).join(", ");
-  const isBad = [...counts.keys()].some((type) => type !== "expired");
+  const isBad = [...counts.keys()].some((type) => isLie({ type }));
   return isBad
     ? bad(name, `${told}${rest}`, "See `claudemesh audit show`, and ask who runs the broker.")
     : good(name, `${told === "" ? "none missing, none refused" : told}${rest}`);

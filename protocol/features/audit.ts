@@ -2,9 +2,13 @@
 import { z } from "zod";
 import { isoTime, methods, workspace } from "../method.ts";
 
-/** withheld: numbered records that the broker doesn't give · forked: two of one number · expired: gone by retention. */
+/**
+ * withheld: numbered records or membership entries that the broker doesn't give · forked: two of one number or place ·
+ * expired: gone by retention · restored: the broker began another log, where values may be older than they were ·
+ * refused: what can't be true, by its code.
+ */
 export const finding = z.object({
-  type: z.enum(["withheld", "forked", "expired", "refused"]),
+  type: z.enum(["withheld", "forked", "expired", "restored", "refused"]),
   member: z.string().nullable(),
   label: z.string().nullable(),
   count: z.int(),

@@ -21,6 +21,7 @@ import { type Account, currentSeed, type SealingPair } from "../account/account.
 import type { ChainStep } from "../feature.ts";
 import type { PeerPorts } from "../ports.ts";
 import type { Replica } from "../replica/replica.ts";
+import { chainForked } from "./heads.ts";
 
 /** What a chain is at one moment; a new one for each entry. */
 export type ChainView = {
@@ -82,11 +83,7 @@ export async function extend(
   if (again >= 0) return { view, height: again };
   const ours = known.hashes[view.hashes.length];
   if (ours !== undefined && ours !== hash) {
-    throw new MeshError(
-      "chain_forked",
-      "The broker shows another membership chain than it did before.",
-      "Don't trust this broker.",
-    );
+    throw chainForked();
   }
   const state = await admit(ports.curves, workspace, view.state, record, sequence);
   return { view: { state, hashes: [...view.hashes, hash] }, height: state.head.height };

@@ -183,7 +183,8 @@ export function createMembership(
   const handOverKeys = async (chain: ChainState) => {
     const epoch = currentEpoch(chain);
     const waiting = awaitingKey(chain);
-    if (!epoch || waiting.length === 0 || !keyring.workspaceKey(epoch.number)) return;
+    if (!epoch || waiting.length === 0 || !context.heads.areReached() || !keyring.workspaceKey(epoch.number))
+      return;
     if (!waiting.some((member) => member.invitedBy === account.user)) {
       await new Promise<void>((resolve) => ports.timers.after(OTHERS_WAIT_MS, resolve));
     }

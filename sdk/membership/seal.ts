@@ -16,6 +16,7 @@ import {
 import { events, type MeshEvent } from "#protocol/registry.ts";
 import { openBody, sealBody } from "#protocol/seal.ts";
 import type { Account } from "../account/account.ts";
+import { chainForked, chainWithheld } from "./heads.ts";
 import { type Keyring, kidOf, seedMissing } from "./keyring.ts";
 
 export type Sealer = {
@@ -135,28 +136,25 @@ function notThere(): MeshError {
 function requireSeenHead(hashes: readonly string[], { head }: Header): void {
   if (!head) throw new MeshError("bad_record", "Only a genesis has no chain head.", "Drop it.");
   const ours = hashes[head.height];
-  if (ours === undefined) {
-    throw new MeshError(
-      "chain_withheld",
-      "The sender knows membership entries that the broker didn't show us.",
-      "Don't trust this broker.",
-    );
-  }
-  if (ours !== head.hash) {
-    throw new MeshError(
-      "chain_forked",
-      "The sender was shown another membership chain than we were.",
-      "Don't trust this broker.",
-    );
-  }
+  if (ours === undefined) throw chainWithheld();
+  if (ours !== head.hash) throw chainForked();
 }
 
 function parseEvent(json: Uint8Array): Opened {
-  const value: unknown = JSON.parse(fromUtf8(json));
+  const value = jsonOf(json);
   const kind = typeof value === "object" && value !== null && "kind" in value ? value.kind : null;
   if (typeof kind !== "string" || !isKind(kind)) return { known: false };
   const parsed = events[kind].safeParse(value);
   return parsed.success ? { known: true, event: parsed.data } : { known: false };
+}
+
+/** Whoever holds the key can seal what is none. @throws MeshError bad_data */
+function jsonOf(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(fromUtf8(bytes));
+  } catch {
+    throw new MeshError("bad_data", "What was sealed is no event.", "Drop it.");
+  }
 }
 
 function isKind(kind: string): kind is keyof typeof events {

@@ -8,6 +8,7 @@ import type { Context } from "../context.ts";
 import { applyEvent } from "../feature.ts";
 import type { Membership } from "../membership/membership.ts";
 import type { OutboxRow, PutOrder } from "../replica/replica.ts";
+import { isGone, requireHolder } from "./answers.ts";
 import { outdone } from "./cells.ts";
 import { createOutbox } from "./outbox.ts";
 
@@ -26,7 +27,7 @@ export type Outgoing = {
    */
   put(label: string, order: PutOrder, event: MeshEvent, id?: string): string;
   /** The put `id` came too late: the broker shows what its cell holds. */
-  outdone(conflict: { id: string; live: boolean; record: Uint8Array }): void;
+  outdone(conflict: Conflict): Promise<void>;
   pump(): void;
   linkUp(): void;
   linkDown(): void;
@@ -36,10 +37,14 @@ export type Outgoing = {
   refused(frame: ErrorFrame & { id: string }): void;
 };
 
+export type Conflict = { id: string; seq: number; live: boolean; record: Uint8Array };
+
 export type OutgoingOwner = {
   transmit(records: readonly Uint8Array[]): void;
   wake(): void;
   propose: Membership["propose"];
+  /** The broker has answered what can't be. */
+  distrust(why: MeshError): void;
 };
 
 export function createOutgoing(context: Context, owner: OutgoingOwner): Outgoing {
@@ -47,8 +52,8 @@ export function createOutgoing(context: Context, owner: OutgoingOwner): Outgoing
   /** Epochs of what is under way, so that a refusal tells which epoch is over. */
   const sealedUnder = new Map<string, number>();
   let endedEpoch = -1;
-  /** Sequences of puts that the broker has committed. One that was replaced since has no echo. */
-  const placedAt = new Map<string, number>();
+  /** Sequences of what the broker says it has committed, until it shows it there. */
+  const ackedAt = new Map<string, number>();
   /** Puts as they were transmitted on this link. */
   const underWay = new Map<string, Uint8Array>();
 
@@ -59,8 +64,8 @@ export function createOutgoing(context: Context, owner: OutgoingOwner): Outgoing
     const epoch = state && currentEpoch(state);
     if (greeting?.standing !== "member" || trouble || context.isCatchingUp) return false;
     if (!state || !epoch || !context.isPlaced()) return false;
-    const isVerified = state.head.height >= Math.max(greeting.chain?.height ?? 0, context.claimedHeight);
-    if (!isVerified || !keyring.workspaceKey(epoch.number)) return false;
+    const isVerified = state.head.height >= (greeting.chain?.height ?? 0);
+    if (!isVerified || !context.heads.areReached() || !keyring.workspaceKey(epoch.number)) return false;
     if (state.stale) {
       owner
         .propose(async (chain) => (chain.stale ? keyring.newEpoch(chain) : null), EPOCH_LIMIT_MS)
@@ -134,6 +139,23 @@ export function createOutgoing(context: Context, owner: OutgoingOwner): Outgoing
     ports.log,
   );
 
+  /** Everything up to the cursor is here: what was committed below it and isn't won't come. It stays, for another link. */
+  const lookForEchoes = () => {
+    for (const [id, seq] of ackedAt) {
+      if (seq > replica.cursor()) continue;
+      ackedAt.delete(id);
+      const row = replica.outboxRow(id);
+      if (!row) continue;
+      if (isGone(context, row, seq)) {
+        replica.dequeue(id);
+        context.settle(id, "placed");
+      } else {
+        ports.log.warn({ workspace, id, seq, code: "not_stored" }, "acknowledged, and not in the log");
+        replica.refuse(seq, "not_stored", ports.clock.now());
+      }
+    }
+  };
+
   const isKnown = (id: string) =>
     replica.outboxRow(id) !== null ||
     replica.db.sql("SELECT 1 FROM records WHERE sender = ? AND id = ?").get(me, id) !== undefined;
@@ -168,10 +190,20 @@ export function createOutgoing(context: Context, owner: OutgoingOwner): Outgoing
       if (put) context.tell({ type: "applied", event, record, isNew: true, isEcho: false });
       return id;
     },
-    outdone({ id, live, record: bytes }) {
+    async outdone({ id, seq, live, record: bytes }) {
       const row = replica.outboxRow(id);
-      const { header } = decodeRecord(bytes);
-      if (!row?.put || !header.put) return;
+      const record = decodeRecord(bytes);
+      const { header } = record;
+      try {
+        const ours = underWay.get(id);
+        if (row && ours) await requireHolder(context, row, decodeRecord(ours), { seq, record });
+      } catch (error) {
+        if (!(error instanceof MeshError)) return context.failed(error);
+        if (error.code !== "timeout") replica.refuse(seq, error.code, ports.clock.now());
+        return owner.distrust(error);
+      }
+      // It may have been settled meanwhile.
+      if (!row?.put || !header.put || !underWay.has(id)) return;
       cells.learned(
         row.label,
         { ...header.put, own: row.put.own },
@@ -188,6 +220,7 @@ export function createOutgoing(context: Context, owner: OutgoingOwner): Outgoing
     pump: outbox.pump,
     linkUp() {
       sealedUnder.clear();
+      ackedAt.clear();
       underWay.clear();
       cells.forget();
       outbox.linkUp();
@@ -195,17 +228,12 @@ export function createOutgoing(context: Context, owner: OutgoingOwner): Outgoing
     linkDown: outbox.linkDown,
     acked(id, seq) {
       sealedUnder.delete(id);
-      if (replica.outboxRow(id)?.put) placedAt.set(id, seq);
+      if (replica.outboxRow(id)) ackedAt.set(id, seq);
       outbox.acked(id);
+      lookForEchoes();
       context.tell({ type: "acked", id });
     },
-    cursorMoved() {
-      for (const [id, seq] of placedAt) {
-        if (seq > replica.cursor()) continue;
-        placedAt.delete(id);
-        if (replica.dequeue(id)) context.settle(id, "placed");
-      }
-    },
+    cursorMoved: lookForEchoes,
     refused(frame) {
       const error = fromErrorShape(frame);
       const row = replica.outboxRow(frame.id);

@@ -1,8 +1,8 @@
 /** Who is there: my device's face to colleagues, theirs to me. Sealed and signed; the broker sees that, not what. */
 import { fromBase64url, fromUtf8, toBase64url, utf8 } from "#protocol/bytes.ts";
-import { currentEpoch } from "#protocol/chain/state.ts";
+import { currentEpoch, isIn } from "#protocol/chain/state.ts";
 import { presenceKey } from "#protocol/derive.ts";
-import { MeshError } from "#protocol/errors.ts";
+import { type ErrorCode, MeshError } from "#protocol/errors.ts";
 import { type Face, face as faceSchema } from "#protocol/features/member.ts";
 import { type Faces, type Presence as PresenceFrame, presenceInput } from "#protocol/frames.ts";
 import { LIMITS } from "#protocol/limits.ts";
@@ -43,12 +43,14 @@ export type PresenceOwner = {
   pull(after: number): Promise<Faces>;
   changed(member: string, online: boolean, face: Face | null): void;
   /** A colleague's device signed for a chain head. */
-  claimed(face: Face): void;
+  claimed(dev: string, face: Face): void;
 };
 
 export function createPresence(context: Context, owner: PresenceOwner): Presence {
   const { ports, account, workspace, keyring } = context;
   const devices = new Map<string, Present>();
+  /** The highest of each device, of those too that have gone: a face of before is no sign of life. */
+  const counters = new Map<string, number>();
   const lastSeen = new Map<string, number>();
   /** Faces that came before their key or their device's chain entry. */
   const early = new Map<string, PresenceFrame>();
@@ -72,8 +74,8 @@ export function createPresence(context: Context, owner: PresenceOwner): Presence
     const epoch = state && currentEpoch(state);
     const key = epoch && keyring.workspaceKey(epoch.number);
     if (!isUp || !epoch || !key) return false;
-    // Rises over restarts without being kept: seconds outrun the changes of a face.
-    counter = Math.max(counter + 1, Math.floor(ports.clock.now() / 1000));
+    // Rises over restarts without being kept: milliseconds outrun the changes of a face, and the quickest restart.
+    counter = Math.max(counter + 1, Math.floor(ports.clock.now()));
     const claims = {
       member: account.user,
       dev: account.device.id,
@@ -108,6 +110,9 @@ export function createPresence(context: Context, owner: PresenceOwner): Presence
     else cancelLater = ports.timers.after(wait, () => showNow().catch(report));
   };
 
+  const doubt = ({ member }: PresenceFrame, code: ErrorCode) =>
+    void context.replica.doubt("face", code, member, ports.clock.now());
+
   const appeared = async (frame: PresenceFrame) => {
     if (frame.dev === account.device.id) return;
     const device = context.chain.known.state?.devices.get(frame.dev);
@@ -117,17 +122,21 @@ export function createPresence(context: Context, owner: PresenceOwner): Presence
       return;
     }
     const known = devices.get(frame.dev);
-    const belongs = device.spans.some((span) => span.until === Number.POSITIVE_INFINITY);
-    if (!belongs || device.member !== frame.member || (known && frame.counter <= known.counter)) return;
+    // Right after a removal its face may still be told; and after a reconnect those that are known.
+    if (!isIn(device) || known?.counter === frame.counter) return;
     const { type: _, signature, ...claims } = frame;
     const input = presenceInput(workspace, claims);
-    if (!(await ports.curves.verify(device.key, input, fromBase64url(signature)))) return;
+    if (!(await ports.curves.verify(device.key, input, fromBase64url(signature))))
+      return doubt(frame, "bad_signature");
+    if (device.member !== frame.member) return doubt(frame, "wrong_author");
+    if (frame.counter <= (counters.get(frame.dev) ?? 0)) return doubt(frame, "replayed");
     const json = openBody(presenceKey(key, frame.dev, frame.counter), fromBase64url(frame.sealed));
     const face = faceSchema.parse(JSON.parse(fromUtf8(json)));
     const wasOnline = isOnline(frame.member);
+    counters.set(frame.dev, frame.counter);
     devices.set(frame.dev, { member: frame.member, dev: frame.dev, counter: frame.counter, face });
     lastSeen.set(frame.member, ports.clock.now());
-    owner.claimed(face);
+    owner.claimed(frame.dev, face);
     owner.changed(frame.member, !wasOnline, face);
   };
 

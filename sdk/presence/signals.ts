@@ -3,9 +3,9 @@
  * or lets the time run out. Sealed, and signed over target, sender's boot and a number that rises within the boot.
  */
 import { fromBase64url, fromUtf8, toBase64url, utf8 } from "#protocol/bytes.ts";
-import { currentEpoch } from "#protocol/chain/state.ts";
+import { currentEpoch, isIn } from "#protocol/chain/state.ts";
 import { signalKey } from "#protocol/derive.ts";
-import { errorShape, fromErrorShape, MeshError } from "#protocol/errors.ts";
+import { type ErrorCode, errorShape, fromErrorShape, MeshError } from "#protocol/errors.ts";
 import { type Signal, signalClaims, signalInput } from "#protocol/frames.ts";
 import { LIMITS } from "#protocol/limits.ts";
 import { openBody, sealBody } from "#protocol/seal.ts";
@@ -90,18 +90,25 @@ export function createSignals(context: Context, owner: SignalsOwner): Signals {
     return claims.number;
   };
 
+  const doubt = (member: string, code: ErrorCode): null => {
+    context.replica.doubt("signal", code, member, ports.clock.now());
+    return null;
+  };
+
   /** Null for what isn't for this life of this device, or was heard before. @throws MeshError bad_seal */
   const open = async ({ type: _, ...frame }: Signal): Promise<Content | null> => {
     const { member, dev, to, toBoot, epoch, sealed, signature, ...claims } = frame;
     const device = context.chain.known.state?.devices.get(dev);
-    const belongs = device?.spans.some((span) => span.until === Number.POSITIVE_INFINITY);
-    if (!device || !belongs || device.member !== member || bootOf(dev) !== claims.boot) return null;
-    const isForMe = "label" in to || (to.dev === account.device.id && toBoot === boot);
-    const known = heardOf.get(dev);
-    if (!isForMe || (known?.boot === claims.boot && claims.number <= known.number)) return null;
+    // A face that is a moment late looks no different from a boot that is long over.
+    if (!device || !isIn(device) || bootOf(dev) !== claims.boot) return null;
+    if (!("label" in to) && (to.dev !== account.device.id || toBoot !== boot)) return null;
     const { signature: _signature, ...signed } = frame;
     const input = signalInput(workspace, signed);
-    if (!(await ports.curves.verify(device.key, input, fromBase64url(signature)))) return null;
+    if (!(await ports.curves.verify(device.key, input, fromBase64url(signature))))
+      return doubt(member, "bad_signature");
+    if (device.member !== member) return doubt(member, "wrong_author");
+    const known = heardOf.get(dev);
+    if (known?.boot === claims.boot && claims.number <= known.number) return doubt(member, "replayed");
     heardOf.set(dev, { boot: claims.boot, number: claims.number });
     const key = await keyFor(to, member, epoch);
     if (!key) return null;

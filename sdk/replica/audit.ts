@@ -5,12 +5,13 @@
  */
 import { MeshError } from "#protocol/errors.ts";
 import type { Finding } from "#protocol/features/audit.ts";
+import { EVERYONE } from "#protocol/ids.ts";
 import type { Database, SqlRow } from "#protocol/ports.ts";
 import { decodeRecord } from "#protocol/record.ts";
 import type { Context } from "../context.ts";
 import { loadChain } from "../membership/chain.ts";
 import type { Present } from "../presence/presence.ts";
-import { type Replica, storedRecord } from "./replica.ts";
+import { isFollowed, type Replica, storedRecord } from "./replica.ts";
 
 /** Rows with the number and sequence before them, where this replica has to have everything. */
 const NUMBERED = `
@@ -40,6 +41,16 @@ export function findingsOf(replica: Replica, me: string, present: readonly Prese
         count: 1,
         detail: `record ${Number(row.seq)}: ${String(row.code)}`,
       })),
+    ...db
+      .sql("SELECT * FROM doubts ORDER BY at")
+      .all()
+      .map((row) => ({
+        type: row.what === "another log" ? ("restored" as const) : ("refused" as const),
+        member: row.member === "" ? null : String(row.member),
+        label: null,
+        count: Number(row.count),
+        detail: `${String(row.what)}: ${String(row.code)}`,
+      })),
   ];
 }
 
@@ -62,7 +73,7 @@ function cutEnds({ db, cursor }: Replica, { member, dev, face }: Present): Findi
   const { through, n } = face.counters;
   if (cursor() < through) return [];
   return Object.entries(n).flatMap(([label, told]) => {
-    const follows = label === "*" || db.sql("SELECT 1 FROM labels WHERE label = ? AND joined = 1").get(label);
+    const follows = label === EVERYONE || isFollowed(db, label);
     const held = db
       .sql("SELECT max(n) AS n FROM records WHERE label = ? AND dev = ? AND n > 0 AND seq IS NOT NULL")
       .get(label, dev);

@@ -7,7 +7,7 @@ import { type Applied, applyEvent, applyStep } from "../feature.ts";
 import type { Push } from "../link/link.ts";
 import { extend } from "../membership/chain.ts";
 import { appliedFrom, retryWaiting } from "./indexes.ts";
-import { keepRecord } from "./records.ts";
+import { keepRecord, replayed } from "./records.ts";
 import type { Resume } from "./resume.ts";
 import { type Batch, createSync, type Taken } from "./sync.ts";
 
@@ -125,7 +125,13 @@ export function createIncoming(context: Context, owner: IncomingOwner): Incoming
     {
       view: () => context.chain.placed,
       cursor: () => position,
-      extend: (view, record, seq) => extend(ports, workspace, view, context.chain.known, record, seq),
+      async extend(view, record, seq) {
+        const extended = await extend(ports, workspace, view, context.chain.known, record, seq);
+        const place = extended.view === view ? replica.chainSequence(extended.height) : null;
+        // When somebody left is said by the place of the entry.
+        if (place !== null && place !== seq) throw replayed();
+        return extended;
+      },
       async verify({ state, hashes }, record, seq) {
         if (!state)
           throw new MeshError(
@@ -133,13 +139,23 @@ export function createIncoming(context: Context, owner: IncomingOwner): Incoming
             "A record came before the genesis.",
             "Don't trust this broker.",
           );
-        await sealer.verify(state, hashes, record, seq);
+        try {
+          await sealer.verify(state, hashes, record, seq);
+        } catch (error) {
+          const { dev, head } = record.header;
+          // Its signature holds: the device does stand on another chain than we do.
+          const isElsewhere = error instanceof MeshError && error.code.startsWith("chain_");
+          if (isElsewhere && head) context.heads.claimed(dev, head, seq);
+          throw error;
+        }
       },
       open: (view, record) => context.open(record, view),
       commit,
       credit: owner.credit,
-      distrust(error) {
+      distrust(error, where) {
         context.trouble = error;
+        // Kept, so that it is told after a restart too, and by a broker that behaves from now on.
+        if (where) replica.refuse(where.seq, error.code, where.at);
         ports.log.error(
           { workspace, code: error.code },
           "the broker's chain can't be believed; the workspace is halted",

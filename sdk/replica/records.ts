@@ -7,14 +7,17 @@ import type { RecordStatus, StoredCell } from "./replica.ts";
 /** new: wasn't here · placed: was here without a sequence · known: changes nothing · outdated: its cell holds a later put */
 export type Keeping = "new" | "placed" | "known" | "outdated";
 
-/** Keeps a verified record, inside the caller's transaction. @throws MeshError rolled_back for a put of a lower version */
+/** Keeps a verified record, inside the caller's transaction. @throws MeshError replayed, rolled_back, value_forked */
 export function keepRecord(
   db: Database,
   { seq, at, record, status }: { seq: number; at: number; record: SealedRecord; status: RecordStatus },
 ): Keeping {
   const { id, from: sender, dev, to: label, n, put } = record.header;
   const known = db.sql("SELECT position, seq FROM records WHERE sender = ? AND id = ?").get(sender, id);
-  if (known && known.seq !== null) return "known";
+  if (known && known.seq !== null) {
+    if (Number(known.seq) !== seq) throw replayed();
+    return "known";
+  }
   if (known) {
     db.sql("UPDATE records SET seq = ?, at = ?, bytes = ?, status = ? WHERE position = ?").run(
       seq,
@@ -28,8 +31,7 @@ export function keepRecord(
   }
   if (put) {
     const held = heldIn(db, label, put, sender);
-    if (held && held.seq !== null && Number(held.seq) > seq) return "outdated";
-    if (held && Number(held.version) >= put.version && held.seq !== null) throw rolledBack();
+    if (held && held.seq !== null && comesBefore(put, seq, held)) return "outdated";
     if (held) db.sql("DELETE FROM records WHERE position = ?").run(Number(held.position));
   }
   const kept = db
@@ -59,10 +61,16 @@ function setCell(db: Database, position: number, put: Put, sender: string, bytes
 
 function heldIn(db: Database, label: string, { key, own }: Put, sender: string): SqlRow | undefined {
   return db
-    .sql(
-      "SELECT position, seq, version FROM records WHERE label = ? AND key = ? AND owner = ? AND key IS NOT NULL",
-    )
+    .sql("SELECT * FROM records WHERE label = ? AND key = ? AND owner = ? AND key IS NOT NULL")
     .get(label, key, own ? sender : "");
+}
+
+/** Where the value stands that the cell was taken in with last; 0 for none. */
+export function cellSequence(db: Database, label: string, key: string, owner: string): number {
+  const row = db
+    .sql("SELECT seq FROM records WHERE label = ? AND key = ? AND owner = ? AND key IS NOT NULL")
+    .get(label, key, owner);
+  return Number(row?.seq ?? 0);
 }
 
 /** What a cell was taken in with last, whether it has expired or not. */
@@ -80,6 +88,41 @@ export function storedCell(db: Database, label: string, key: string, owner: stri
     expiresAt: row.expires_at === null ? null : Number(row.expires_at),
     tombstone: row.tombstone === 1,
   };
+}
+
+/** In a cell versions rise with their places. @throws MeshError where this one doesn't fit to what is held */
+function comesBefore(put: Put, seq: number, held: SqlRow): boolean {
+  const isEarlier = seq < Number(held.seq);
+  const version = Number(held.version);
+  if (put.version === version || (isEarlier && put.version > version)) throw forked();
+  if (!isEarlier && put.version < version) throw rolledBack();
+  if (!isEarlier && !replaces(put, held)) throw forked();
+  return isEarlier;
+}
+
+/**
+ * Whether the next value of a cell replaces the one that is held. Whoever put it was shown another one else: two of the same
+ * version, or a value that was free for one and taken for another. What can expire may have been free.
+ */
+function replaces(put: Put, held: SqlRow): boolean {
+  if (put.version !== Number(held.version) + 1 || put.expect === held.hash) return true;
+  return put.expect === null && (held.tombstone === 1 || held.expires_at !== null);
+}
+
+function forked(): MeshError {
+  return new MeshError(
+    "value_forked",
+    "The broker has shown another value than we have to whoever replaced it.",
+    "Don't trust this broker.",
+  );
+}
+
+export function replayed(): MeshError {
+  return new MeshError(
+    "replayed",
+    "The broker shows a record a second time, at another place.",
+    "Don't trust this broker.",
+  );
 }
 
 function rolledBack(): MeshError {

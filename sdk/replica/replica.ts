@@ -91,7 +91,20 @@ const MIGRATIONS: readonly Migration[] = [
       ) STRICT;
     `,
   },
+  {
+    name: "0003-doubts",
+    sql: `
+      -- What the broker said that can't be true, beyond records: how it greeted, faces, signals, another log. Counted.
+      CREATE TABLE doubts (
+        what TEXT NOT NULL, code TEXT NOT NULL, member TEXT NOT NULL, count INTEGER NOT NULL, at INTEGER NOT NULL,
+        PRIMARY KEY (what, code, member)
+      ) STRICT;
+    `,
+  },
 ];
+
+/** What can't be true; `another log`: it can, after a restore, and values may be older than they were. */
+export type Doubtful = "greeting" | "face" | "signal" | "another log";
 
 export type Replica = ReturnType<typeof openReplica>;
 
@@ -129,6 +142,11 @@ export function openReplica(
           seq: row.seq === null ? null : Number(row.seq),
           bytes: blob(row),
         })),
+    /** Null for an entry that has no place in this log yet. */
+    chainSequence(height: number): number | null {
+      const seq = db.sql("SELECT seq FROM chain WHERE height = ?").get(height)?.seq ?? null;
+      return seq === null ? null : Number(seq);
+    },
     /** Another log: what had its place has it no more, until it comes again. */
     displaceAll(): void {
       db.exec("UPDATE records SET seq = NULL");
@@ -136,7 +154,7 @@ export function openReplica(
     },
     putChain(height: number, seq: number | null, bytes: Uint8Array) {
       db.sql(
-        "INSERT INTO chain (height, seq, bytes) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq",
+        "INSERT INTO chain (height, seq, bytes) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq WHERE chain.seq IS NULL",
       ).run(height, seq, bytes);
     },
 
@@ -205,6 +223,13 @@ export function openReplica(
     replaceOutbox: (id: string, newId: string, event: MeshEvent) =>
       db.sql("UPDATE outbox SET id = ?, event = ? WHERE id = ?").run(newId, JSON.stringify(event), id),
 
+    doubt: (what: Doubtful, code: string, member: string | null, at: number) =>
+      db
+        .sql(
+          `INSERT INTO doubts (what, code, member, count, at) VALUES (?, ?, ?, 1, ?)
+           ON CONFLICT DO UPDATE SET count = count + 1, at = excluded.at`,
+        )
+        .run(what, code, member ?? "", Math.floor(at)),
     refuse: (seq: number, code: string, at: number) =>
       db.sql("INSERT OR REPLACE INTO refusals (seq, code, at) VALUES (?, ?, ?)").run(seq, code, at),
   };
@@ -229,6 +254,11 @@ function insertOutbox(
     JSON.stringify(event),
     createdAt,
   );
+}
+
+/** Whether what is said under the label comes here. */
+export function isFollowed(db: Database, label: string): boolean {
+  return db.sql("SELECT 1 FROM labels WHERE label = ? AND joined = 1").get(label) !== undefined;
 }
 
 export function storedRecord(row: SqlRow): StoredRecord {

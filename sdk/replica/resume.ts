@@ -3,12 +3,14 @@
  * what isn't in it is no more. A log that isn't the one it was, restored from a backup or another, is taken in from its
  * start, and what this device said and the log lacks is offered again.
  */
+import { MeshError } from "#protocol/errors.ts";
 import type { HelloAck } from "#protocol/frames.ts";
 import { recordIdTime } from "#protocol/ids.ts";
 import { LIMITS } from "#protocol/limits.ts";
 import { decodeRecord } from "#protocol/record.ts";
 import type { Context } from "../context.ts";
 import { chainSteps } from "../membership/chain.ts";
+import { chainForked } from "../membership/heads.ts";
 import { dropIndexes, rebuildIndexes } from "./indexes.ts";
 import { type OutboxRow, type PutOrder, type StoredRecord, storedRecord } from "./replica.ts";
 
@@ -23,6 +25,25 @@ export type Resume = {
   isDue(through: number): boolean;
   finish(): Promise<void>;
 };
+
+/**
+ * What a broker can't say that goes on with the log that it had: that it ends before what we have of it, or has another
+ * chain. One that lost something says so, and begins anew.
+ */
+export function lieOf({ replica, chain }: Context, ack: HelloAck): MeshError | null {
+  const { known, placed } = chain;
+  const ours = ack.chain && known.hashes[ack.chain.height];
+  if (ours && ours !== ack.chain?.hash) return chainForked();
+  if (ack.resume === "start") return null;
+  const isShorter = ack.head < replica.cursor() || placed.hashes.length > (ack.chain?.height ?? -1) + 1;
+  return isShorter || ack.logId !== replica.logId()
+    ? new MeshError(
+        "rolled_back",
+        "The broker goes on from an older state of the log than it has shown us.",
+        "Don't trust this broker.",
+      )
+    : null;
+}
 
 const DAY_MS = 86_400_000;
 /** A day before the broker refuses them for their age. */
@@ -97,10 +118,12 @@ export function createResume(context: Context, caughtUp: () => void): Resume {
           if (!isFirst) {
             replica.displaceAll();
             replica.setMeta("displaced", "1");
+            replica.doubt("another log", ack.logId, null, ports.clock.now());
           }
           replica.setMeta("logId", ack.logId);
           replica.setCursor(0);
         });
+        if (!isFirst) context.heads.logChanged();
         if (!isFirst) context.chain = { ...context.chain, placed: { state: null, hashes: [] } };
       }
       if (unconfirmed || isDisplaced() || replica.cursor() === 0) head = ack.head;

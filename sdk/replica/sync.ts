@@ -28,7 +28,8 @@ export type Taken = {
   event: MeshEvent | null;
 };
 
-export type Refused = { seq: number; at: number; error: MeshError };
+export type Place = { seq: number; at: number };
+export type Refused = Place & { error: MeshError };
 
 /** The outcome of a batch, to be committed as one. */
 export type Batch = {
@@ -48,8 +49,8 @@ export type SyncOwner = {
   /** One durable transaction. */
   commit(batch: Batch): Promise<void>;
   credit(records: number, bytes: number): void;
-  /** The membership chain can't be believed: nothing more is applied. */
-  distrust(error: MeshError): void;
+  /** The membership chain can't be believed since the entry `where`: nothing more is applied. */
+  distrust(error: MeshError, where: Place | null): void;
 };
 
 export type Sync = {
@@ -64,13 +65,21 @@ export function createSync(owner: SyncOwner, onError: (error: unknown) => void):
   let queue: Push[] = [];
   let heard = 0;
   let generation = 0;
+  /** The highest sequence that was pushed on this link. */
+  let last = 0;
+  /** Where the judgement stands, to tell at which entry it ended. */
+  let judged: Place | null = null;
 
   const step = async () => {
     const started = generation;
     const pushes = queue.splice(0, MAX_BATCH);
     const through = Math.max(pushes.at(-1)?.through ?? 0, queue.length === 0 ? heard : 0);
-    const batch = await judgeBatch(owner, pushes, through);
+    judged = null;
+    const batch = await judgeBatch(owner, pushes, through, last, (place) => {
+      judged = place;
+    });
     if (generation !== started) return;
+    last = Math.max(last, ...pushes.map(({ seq }) => seq));
     await owner.commit(batch);
     owner.credit(
       pushes.length,
@@ -87,7 +96,7 @@ export function createSync(owner: SyncOwner, onError: (error: unknown) => void):
     (error) => {
       queue = [];
       heard = 0;
-      if (error instanceof MeshError) owner.distrust(error);
+      if (error instanceof MeshError) owner.distrust(error, judged);
       else onError(error);
     },
   );
@@ -104,6 +113,7 @@ export function createSync(owner: SyncOwner, onError: (error: unknown) => void):
     reset() {
       queue = [];
       heard = 0;
+      last = 0;
       generation++;
     },
   };
@@ -112,11 +122,22 @@ export function createSync(owner: SyncOwner, onError: (error: unknown) => void):
 type Judged = { taken: Taken } | { refused: Refused } | { failure: unknown };
 
 /** Records are judged side by side, each by the chain as of its sequence; chain entries one after the other. */
-async function judgeBatch(owner: SyncOwner, pushes: readonly Push[], through: number): Promise<Batch> {
+async function judgeBatch(
+  owner: SyncOwner,
+  pushes: readonly Push[],
+  through: number,
+  before: number,
+  reached: (place: Place) => void,
+): Promise<Batch> {
   let view = owner.view();
+  let last = before;
   const judging: (Judged | Promise<Judged>)[] = [];
   for (const { seq, at, record: bytes } of pushes) {
-    if (seq <= owner.cursor()) continue;
+    // The broker pushes forwards; only what an earlier link brought may come once more.
+    if (seq <= last) judging.push({ refused: { seq, at, error: reordered() } });
+    if (seq <= last || seq <= owner.cursor()) continue;
+    last = seq;
+    reached({ seq, at });
     const record = decodeRecord(bytes);
     if (record.header.to !== CHAIN) {
       judging.push(judgeRecord(owner, view, { seq, at, record }));
@@ -136,6 +157,14 @@ async function judgeBatch(owner: SyncOwner, pushes: readonly Push[], through: nu
     else refused.push(judged.refused);
   }
   return { view, taken, refused, through };
+}
+
+function reordered(): MeshError {
+  return new MeshError(
+    "reordered",
+    "The broker shows a record behind one that comes after it.",
+    "Don't trust this broker.",
+  );
 }
 
 function stepBetween({ state: before }: ChainView, { state: after }: ChainView, record: SealedRecord) {
