@@ -231,7 +231,9 @@ export function openReplica(
         )
         .run(what, code, member ?? "", Math.floor(at)),
     refuse: (seq: number, code: string, at: number) =>
-      db.sql("INSERT OR REPLACE INTO refusals (seq, code, at) VALUES (?, ?, ?)").run(seq, code, at),
+      db
+        .sql("INSERT OR REPLACE INTO refusals (seq, code, at) VALUES (?, ?, ?)")
+        .run(seq, code, Math.floor(at)),
   };
 }
 
