@@ -129,6 +129,11 @@ export async function createContext(
       state: () => context.chain.known.state,
       hashes: () => context.chain.known.hashes,
       cursor: replica.cursor,
+      unplaced() {
+        const { known, placed } = context.chain;
+        const isWhole = context.greeting?.standing === "member" && !context.isCatchingUp;
+        return isWhole ? known.hashes.length - placed.hashes.length : 0;
+      },
     }),
     trouble: null,
     closed: false,

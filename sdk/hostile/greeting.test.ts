@@ -110,6 +110,6 @@ test("a log said to be restored, which takes the removal back and keeps it back,
   expect(sent).toEqual([]);
   expect(await findings(bob)).toEqual([
     expect.stringMatching(/^restored: another log: /),
-    expect.stringMatching(/^withheld: entries up to \d+, as /),
+    expect.stringMatching(/^withheld: entries up to \d+, which are here/),
   ]);
 });

@@ -25,11 +25,13 @@ export type HeadsOwner = {
   /** Of all entries that are known here, by height. */
   hashes(): readonly string[];
   cursor(): number;
+  /** Entries that are known here, and that the broker's log doesn't have although it is applied to its end. */
+  unplaced(): number;
 };
 
 type Claim = { dev: string; head: ChainHead; through: number };
 
-export function createHeads({ state, hashes, cursor }: HeadsOwner): Heads {
+export function createHeads({ state, hashes, cursor, unplaced }: HeadsOwner): Heads {
   /** The highest of each device, until it is reached; one of another chain for good. */
   const claims = new Map<string, Claim>();
 
@@ -62,7 +64,10 @@ export function createHeads({ state, hashes, cursor }: HeadsOwner): Heads {
     },
     findings() {
       const height = hashes().length - 1;
-      return open().flatMap((claim): Finding[] => {
+      const missing = unplaced();
+      const detail = `entries up to ${height}, which are here and not in the broker's log`;
+      const lost: Finding = { type: "withheld", member: null, label: CHAIN, count: missing, detail };
+      const claimed = open().flatMap((claim): Finding[] => {
         const member = state()?.devices.get(claim.dev)?.member ?? null;
         const said = "as the member's own device says";
         const where = { member, label: CHAIN };
@@ -75,6 +80,7 @@ export function createHeads({ state, hashes, cursor }: HeadsOwner): Heads {
         const detail = `entries up to ${claim.head.height}, ${said}`;
         return isWithheld(claim) ? [{ type: "withheld", ...where, count, detail }] : [];
       });
+      return missing > 0 ? [lost, ...claimed] : claimed;
     },
   };
 }

@@ -230,6 +230,7 @@ export function openReplica(
            ON CONFLICT DO UPDATE SET count = count + 1, at = excluded.at`,
         )
         .run(what, code, member ?? "", Math.floor(at)),
+    isRefused: (seq: number) => db.sql("SELECT 1 FROM refusals WHERE seq = ?").get(seq) !== undefined,
     refuse: (seq: number, code: string, at: number) =>
       db
         .sql("INSERT OR REPLACE INTO refusals (seq, code, at) VALUES (?, ?, ?)")
