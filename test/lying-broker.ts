@@ -103,9 +103,9 @@ export function passing(member: Member, which: Which): Promise<SealedRecord> {
 export const farPlace = ({ opened }: Member): number => opened().workspace.replica.cursor() + 1000;
 
 /** As the broker pushes it, there; what comes before it may come on the next link. */
-export function pushed(member: Member, record: Uint8Array): Uint8Array {
+export function pushed(member: Member, record: Uint8Array, seq = farPlace(member)): Uint8Array {
   const through = member.opened().workspace.replica.cursor();
-  return encodeRecordFrame({ type: "push", seq: farPlace(member), at: 0, through }, record);
+  return encodeRecordFrame({ type: "push", seq, at: 0, through }, record);
 }
 
 /** The same frame with another record in it. */

@@ -2,6 +2,8 @@
 import { expect, test } from "vitest";
 import { decodeEntry } from "#protocol/chain/entries.ts";
 import { currentEpoch } from "#protocol/chain/state.ts";
+import { EVERYONE } from "#protocol/ids.ts";
+import { decodeRecord } from "#protocol/record.ts";
 import {
   all,
   complaint,
@@ -56,13 +58,33 @@ const headOf = (member: Member, other: Member) =>
     .find(({ dev }) => dev === other.peer.account.device.id)?.face.head.height;
 const height = (member: Member) => member.opened().workspace.chain()?.head.height ?? -1;
 
-/** Sends and waits until bob's outbox would have been emptied by an honest broker: a later question is answered. */
-async function keepsBack(member: Member, to: string): Promise<void> {
-  const sent = sealedBy(member);
-  await member.send(to, "kept here");
-  await member.handlers.message.inbox({}, CALLER, () => {});
+async function reconnected(member: Member): Promise<void> {
+  const before = member.toDevice;
+  const greeted = new Promise<void>((resolve) => {
+    const look = onFrame("hello_ack", (ack) => {
+      resolve();
+      return [encoded(ack)];
+    });
+    member.toDevice = (frame) => look(frame).flatMap(before);
+  });
+  member.cut();
+  await greeted;
+  await member.until(() => member.opened().workspace.link() === "online", "the new link");
+}
+
+/** What bob says stays with him: a signal that he gives after it, and which nothing holds back, has come to alice. */
+async function keepsBack(bob: Member, to: string, alice: Member): Promise<void> {
+  const sent = sealedBy(bob);
+  const heard = new Promise<void>((resolve) => {
+    alice.peer.listen((_, happening) => {
+      if (happening.type === "told" && happening.told.to === "after it") resolve();
+    });
+  });
+  await bob.send(to, "kept here");
+  bob.opened().workspace.signals.tell(EVERYONE, { kind: "typing", to: "after it" });
+  await heard;
   expect(sent).toEqual([]);
-  expect(member.opened().workspace.replica.outboxSize()).toBe(1);
+  expect(bob.opened().workspace.replica.outboxSize()).toBe(1);
 }
 
 test("an entry kept back shows in the next record of somebody who knows it; nothing is sealed from then on", async () => {
@@ -77,7 +99,7 @@ test("an entry kept back shows in the next record of somebody who knows it; noth
     expect.stringMatching(/withheld: entries up to \d+, as the member's own device says/),
   ]);
   expect(await complaint(bob)).toBe("1 refused, 1 withheld");
-  await keepsBack(bob, "alice");
+  await keepsBack(bob, "alice", alice);
 });
 
 test("an entry kept back shows in the face of who knows it, though nothing is said", async () => {
@@ -87,7 +109,7 @@ test("an entry kept back shows in the face of who knows it, though nothing is sa
   say(bob, told(await signedFace(alice)));
   await bob.until(() => troubleOf(bob) === "chain_withheld", "the distrust");
   expect(bob.refusals()).toEqual([]);
-  await keepsBack(bob, "alice");
+  await keepsBack(bob, "alice", alice);
 });
 
 test("a removal kept back from one: nobody who knows of it says anything that the removed can read", async () => {
@@ -104,7 +126,7 @@ test("a removal kept back from one: nobody who knows of it says anything that th
   expect(epochOf(alice)?.sealed.has(removed)).toBe(false);
   // And bob, who doesn't know of it, says nothing since alice's word has told him that there is something to know.
   await bob.until(() => troubleOf(bob) === "chain_withheld", "the distrust");
-  await keepsBack(bob, "*");
+  await keepsBack(bob, "*", alice);
 });
 
 test("a removal that the greeting names and the pushes don't bring stops sealing before the first word", async () => {
@@ -115,9 +137,8 @@ test("a removal that the greeting names and the pushes don't bring stops sealing
     () => alice.opened().workspace.chain()?.members.get(alice.peer.account.user) !== undefined,
     "it",
   );
-  bob.cut();
-  await bob.until(() => bob.opened().workspace.link() === "online", "the new link");
-  await keepsBack(bob, "*");
+  await reconnected(bob);
+  await keepsBack(bob, "*", alice);
 });
 
 test("a removal that comes late is noticed in a face, and what waited is sealed to those who are left", async () => {
@@ -134,7 +155,7 @@ test("a removal that comes late is noticed in a face, and what waited is sealed 
   await remove(alice, "carol");
   say(bob, told(await signedFace(alice)));
   await bob.until(() => (headOf(bob, alice) ?? 0) > height(bob), "alice's face");
-  await keepsBack(bob, "*");
+  await keepsBack(bob, "*", alice);
   const sent = sealedBy(bob);
   bob.toDevice = honest;
   say(bob, ...late);
@@ -167,15 +188,14 @@ test("two chains show as soon as their members talk, and a new link doesn't make
   await alice.send("bob", "on my chain");
   await bob.until(() => troubleOf(bob) === "chain_forked", "the distrust");
   expect(bob.refusals()).toEqual(["chain_forked"]);
-  await keepsBack(bob, "alice");
+  await keepsBack(bob, "alice", alice);
   // A greeting that fits to what bob was shown: nobody else's word is needed to remember.
   const head = bob.opened().workspace.chain()?.head ?? null;
   bob.toDevice = all(
     onFrame("hello_ack", (ack) => [encoded({ ...ack, chain: head })]),
     noFaces,
   );
-  bob.cut();
-  await bob.until(() => bob.opened().workspace.link() === "online", "the new link");
+  await reconnected(bob);
   expect(troubleOf(bob)).toBe("chain_forked");
   expect(bob.opened().workspace.replica.outboxSize()).toBe(1);
 });
@@ -191,7 +211,12 @@ test("two chains show in faces, though nothing is said", async () => {
     expect.stringMatching(/forked: another entry \d+, as the member's own/),
   ]);
   expect(await complaint(bob)).toBe("1 forked");
-  await keepsBack(bob, "alice");
+  // What she signs for later is no excuse.
+  const later = { height: height(bob) + 1, hash: "A".repeat(43) };
+  say(bob, told(await signedFace(alice, { head: later })));
+  await bob.until(() => headOf(bob, alice) === later.height, "her next face");
+  expect(troubleOf(bob)).toBe("chain_forked");
+  await keepsBack(bob, "alice", alice);
 });
 
 test("a head that nobody has stops its receivers only until its author is removed", async () => {
@@ -199,10 +224,32 @@ test("a head that nobody has stops its receivers only until its author is remove
   const head = { height: height(bob) + 7, hash: "A".repeat(43) };
   say(bob, told(await signedFace(carol, { head })));
   await bob.until(() => troubleOf(bob) === "chain_withheld", "the distrust");
-  await keepsBack(bob, "alice");
+  await keepsBack(bob, "alice", alice);
   await remove(alice, "carol");
   await bob.until(() => bob.opened().workspace.replica.outboxSize() === 0, "bob's word to be placed");
   expect(troubleOf(bob)).toBeNull();
+});
+
+test("nobody is handed the workspace's key by somebody who knows that entries are missing", async () => {
+  const { mesh, alice, bob, carol } = await three();
+  const head = { height: height(alice) + 7, hash: "A".repeat(43) };
+  say(alice, told(await signedFace(bob, { head })));
+  await alice.until(() => troubleOf(alice) === "chain_withheld", "the distrust");
+  for (const member of [bob, carol]) await member.stop();
+  const dave = await mesh.person("dave");
+  const { url } = await anInvite(alice);
+  await dave.handlers.invite.accept({ url }, CALLER, () => {});
+  await alice.until(
+    () => alice.opened().workspace.chain()?.members.has(dave.peer.account.user) === true,
+    "dave",
+  );
+  await remove(alice, "bob");
+  await dave.until(() => dave.opened().workspace.keyring.workspaceKey(1) !== null, "the next key");
+  const types = alice
+    .opened()
+    .workspace.replica.chain()
+    .map(({ bytes }) => decodeEntry(decodeRecord(bytes).body).type);
+  expect(types.slice(-4)).toEqual(["invite", "join", "remove", "epoch"]);
 });
 
 test("an entry shown again at a later place would move somebody's leaving: it is refused", async () => {

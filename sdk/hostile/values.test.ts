@@ -113,13 +113,20 @@ async function twoValues() {
   return { mesh, alice, bob, bobs: await granted };
 }
 
-test("two values of one version show when either is put on", async () => {
-  const { alice, bob } = await twoValues();
-  await put(alice);
-  await bob.until(() => bob.refusals().length > 0, "the refusal");
-  expect(bob.refusals()).toEqual(["value_forked"]);
-  expect(await findings(bob)).toEqual([expect.stringMatching(/refused: record \d+: value_forked/)]);
-});
+test.each([1, -1])(
+  "two values of one version show when either is put on, %i place further",
+  async (further) => {
+    const { alice, bob } = await twoValues();
+    bob.toDevice = withheld(inCell(bob));
+    const next = copyOf(passing(alice, inCell(alice)));
+    await put(alice);
+    const place = Number(held(bob)?.seq) + further;
+    say(bob, pushed(bob, await next, place));
+    await bob.until(() => bob.refusals().length > 0, "the refusal");
+    expect(bob.refusals()).toEqual(["value_forked"]);
+    expect(await findings(bob)).toEqual([expect.stringMatching(/refused: record \d+: value_forked/)]);
+  },
+);
 
 test("two values of one version show when the other's is shown, at whatever place", async () => {
   for (const show of [showLater, showAsHistory]) {
