@@ -1,6 +1,8 @@
 /** Notices: an index of what entries of the membership chain mean for me. */
+import { fromBase64url } from "#protocol/bytes.ts";
 import { type ChainEntry, decodeEntry } from "#protocol/chain/entries.ts";
 import { activeMember, type Invite } from "#protocol/chain/state.ts";
+import { idOf } from "#protocol/derive.ts";
 import type { Notice, NoticeKind } from "#protocol/features/notice.ts";
 import { recordIdTime, shortId } from "#protocol/ids.ts";
 import type { SqlRow } from "#protocol/ports.ts";
@@ -56,6 +58,20 @@ const MEANINGS: { [T in ChainEntry["type"]]?: (entry: Entry<T>, from: string, st
       detail: { device: record.header.dev },
       say: "{member} added a device",
       isMine: true,
+    }),
+    "device-revoke": ({ devices }, from) => ({
+      kind: "device revoked",
+      member: from,
+      detail: { devices: devices.join(" ") },
+      say: "{member} shut a device out for good",
+      isMine: true,
+    }),
+    seed: (_, from) => ({ kind: "keys renewed", member: from, say: "{member} has new keys" }),
+    migrate: ({ root }, from) => ({
+      kind: "identity changed",
+      member: idOf(fromBase64url(root)),
+      detail: { from },
+      say: "{member} is another identity now, as the one before has signed",
     }),
   };
 
