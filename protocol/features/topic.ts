@@ -1,7 +1,7 @@
 /** Topics: named rooms of a workspace. Everyone can list and join them; the broker sees an opaque label. */
 import { z } from "zod";
 import { done, isoTime, limit, methods, workspace } from "../method.ts";
-import { id, name, recordId } from "../schema.ts";
+import { bytes, id, name, recordId } from "../schema.ts";
 import { message, sendOptions, sent } from "./message.ts";
 
 export const events = {
@@ -11,6 +11,22 @@ export const events = {
   "topic.membership": z.object({ kind: z.literal("topic.membership"), name }),
   /** A put of the sender's own, to the topic: the newest message that it has read there. */
   "topic.read": z.object({ kind: z.literal("topic.read"), upTo: recordId }),
+  /** A put of the sender's own, to a member: the keys of a private topic, by generation. */
+  "topic.keys": z.object({
+    kind: z.literal("topic.keys"),
+    label: id,
+    keys: z.record(z.string().regex(/^(0|[1-9][0-9]{0,8})$/), bytes),
+  }),
+  /**
+   * A put to a private topic's label, under the label itself as its key: who is in it from here on. The generation of
+   * its key is the header's `kid`, the workspace's epoch the header's too.
+   */
+  "topic.roster": z.object({
+    kind: z.literal("topic.roster"),
+    name,
+    /** Member id → what the member is called, for those who can't open what is said to everyone. */
+    members: z.record(id, name),
+  }),
 };
 
 /** As typed: with or without the #. */
