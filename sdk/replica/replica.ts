@@ -80,6 +80,15 @@ const MIGRATIONS: readonly Migration[] = [
       CREATE TABLE refusals (seq INTEGER PRIMARY KEY, code TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
     `,
   },
+  {
+    name: "0002-topic-keys",
+    sql: `
+      -- Keys of private topics, each wrapped under a key of the seed that \`member\` and \`seed\` name.
+      CREATE TABLE topic_keys (
+        label TEXT NOT NULL, generation INTEGER NOT NULL, member TEXT NOT NULL, seed INTEGER NOT NULL, box BLOB NOT NULL
+      ) STRICT;
+    `,
+  },
 ];
 
 export type Replica = ReturnType<typeof openReplica>;
@@ -194,6 +203,38 @@ export function openReplica(
     replaceOutbox: (id: string, newId: string, event: MeshEvent) =>
       db.sql("UPDATE outbox SET id = ?, event = ? WHERE id = ?").run(newId, JSON.stringify(event), id),
 
+    /** Guards of a label that are here, in the order of their places; those that a log has lost come last. */
+    guards: (label: string): StoredRecord[] =>
+      db
+        .sql(
+          "SELECT * FROM records WHERE label = ?1 AND key > ?1 || '/' AND key < ?1 || '0' ORDER BY seq IS NULL, seq, version",
+        )
+        .all(label)
+        .map(storedRecord),
+    topicKeys: () =>
+      db
+        .sql("SELECT * FROM topic_keys ORDER BY rowid")
+        .all()
+        .map((row) => ({
+          label: String(row.label),
+          generation: Number(row.generation),
+          member: String(row.member),
+          seed: Number(row.seed),
+          box: blobOf(row.box),
+        })),
+    keepTopicKey: (label: string, generation: number, member: string, seed: number, box: Uint8Array) =>
+      db
+        .sql("INSERT INTO topic_keys (label, generation, member, seed, box) VALUES (?, ?, ?, ?, ?)")
+        .run(label, generation, member, seed, box),
+    /** The label takes nothing more from this device: its numbers go on where what was placed ends. */
+    giveUp(label: string, dev: string): void {
+      db.sql("DELETE FROM outbox WHERE label = ?").run(label);
+      db.sql(
+        `UPDATE counters SET n = (SELECT coalesce(max(n), 0) FROM records WHERE label = ?1 AND dev = ?2)
+         WHERE label = ?1`,
+      ).run(label, dev);
+    },
+
     refuse: (seq: number, code: string, at: number) =>
       db.sql("INSERT OR REPLACE INTO refusals (seq, code, at) VALUES (?, ?, ?)").run(seq, code, at),
   };
@@ -248,6 +289,10 @@ function toStatus(value: unknown): RecordStatus {
 }
 
 function blob(row: SqlRow): Uint8Array {
-  if (!(row.bytes instanceof Uint8Array)) throw new Error("bytes is a blob by its schema");
-  return row.bytes;
+  return blobOf(row.bytes);
+}
+
+function blobOf(value: SqlRow[string] | undefined): Uint8Array {
+  if (!(value instanceof Uint8Array)) throw new Error("it is a blob by its schema");
+  return value;
 }
