@@ -118,7 +118,8 @@ async function revoke(mesh: Mesh, alice: Member, lost: Member): Promise<void> {
   const { account } = alice.peer;
   const devices = [lost.peer.account.device.id];
   const proof = await mesh.signByRoot("alice", deviceRevokeInput(account.user, devices));
-  await alice.opened().workspace.identity.revokeDevices({ devices, proof }, 5000);
+  const entry = { type: "device-revoke", devices, proof } as const;
+  await alice.opened().workspace.rootEntries.bring(entry, 5000);
 }
 
 function headOf(member: Member): { seq: number } {

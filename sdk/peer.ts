@@ -1,10 +1,12 @@
 /** A person's claudemesh on this device: the account, all of its workspaces, and the rule which one a verb means. */
-import type { MeshError } from "#protocol/errors.ts";
+import { errorShape, type MeshError } from "#protocol/errors.ts";
 import type { SessionFace } from "#protocol/features/member.ts";
 import type { Database } from "#protocol/ports.ts";
 import { type Account, openAccountDatabase } from "./account/account.ts";
 import { fetchSeeds } from "./account/devices.ts";
+import { createErrands } from "./account/errands.ts";
 import { createPerson, type Person } from "./account/person.ts";
+import { renewSeed } from "./account/renewal.ts";
 import { type AccountSync, createAccountSync } from "./account/sync.ts";
 import type { Happening } from "./context.ts";
 import type { Feature } from "./feature.ts";
@@ -63,6 +65,14 @@ export type Peer = {
   /** Takes in what the person's other machines have written into the account document. */
   follow(): Promise<void>;
   sync: AccountSync;
+  /**
+   * Revokes devices and gives the person a new seed. `waiting`: slugs of workspaces that will hear of it when their broker
+   * can be reached. @throws MeshError offline, conflict
+   */
+  renewSeed(
+    root: Uint8Array,
+    revoke: readonly string[],
+  ): Promise<{ fallen: readonly string[]; waiting: string[] }>;
   /** Leaves nothing of any workspace on this machine. */
   discardAll(): Promise<void>;
   /** From now on a workspace of this member alone is kept at another broker. */
@@ -91,6 +101,7 @@ export async function createPeer(
   let sessions: readonly SessionFace[] = [];
 
   const hear = (where: Opened, happening: Happening) => {
+    if (happening.type === "link" && happening.state === "online") runErrands(where);
     for (const react of reacts) react(where, happening);
     for (const listener of listeners) listener(where, happening);
   };
@@ -106,11 +117,26 @@ export async function createPeer(
     async fetchSeed(link) {
       const renewed = await fetchSeeds(ports, person.account(), link);
       if (!renewed) return false;
-      person.adopt(renewed, link);
-      await workspaces.reopen();
+      person.adopt(renewed);
+      await seedsChanged();
       return true;
     },
   });
+  const errands = createErrands(ports, database, person);
+
+  /** What waited for a newer seed is opened. */
+  const seedsChanged = () => Promise.all(opened.map(({ workspace }) => workspace.seedsChanged()));
+
+  /** True when all is said there; what isn't stays for the next time that its broker is there. */
+  const runErrands = (where: Opened): Promise<boolean> =>
+    errands.run(where).then(
+      () => true,
+      (error) => {
+        const { code } = errorShape(error);
+        ports.log.warn({ workspace: where.workspace.id, code }, "an entry waits for its workspace's broker");
+        return false;
+      },
+    );
 
   const follow = async () => {
     const name = document.get("name")?.name;
@@ -174,6 +200,17 @@ export async function createPeer(
       workspaces.rename(one, name);
     },
     settleSlug: workspaces.settleSlug,
+    async renewSeed(root, revoke) {
+      const ids = [...opened.map(({ workspace }) => workspace.id), ...broken.map(({ id }) => id)];
+      const fallen = await renewSeed({ ports, person, sync, errands }, root, ids, revoke);
+      await seedsChanged();
+      await Promise.all(opened.filter(({ workspace }) => workspace.link() === "online").map(runErrands));
+      const waiting = errands.waiting();
+      const slugs = [...opened.map(({ slug, workspace: { id } }) => ({ id, slug })), ...broken]
+        .filter(({ id }) => waiting.has(id))
+        .map(({ slug }) => slug);
+      return { fallen, waiting: slugs };
+    },
     move: workspaces.move,
     reopen: workspaces.reopen,
     discardAll: workspaces.discardAll,

@@ -223,7 +223,8 @@ export async function openWorkspace(
       }
     },
     propose: membership.propose,
-    identity: membership.identity,
+    rootEntries: membership.rootEntries,
+    renewKey: membership.renewKey,
     /** The account has another seed than before: what waits for it is opened. */
     seedsChanged: incoming.keysChanged,
     start: () => link?.start(),

@@ -125,8 +125,11 @@ export async function createMesh(limits: Partial<BrokerLimits> = {}) {
         broker.gateway.accept(far);
         return near;
       },
-      async fetchJson(url) {
-        const response = await broker.http.fetch(new Request(url));
+      async fetchJson(url, post) {
+        const asked = post && { method: "POST", headers: post.headers, body: JSON.stringify(post.body) };
+        const headers = { ...post?.headers, "content-type": "application/json" };
+        const request = new Request(url, asked && { ...asked, headers });
+        const response = await broker.http.fetch(request, { address: device });
         return { status: response.status, body: await response.json() };
       },
       keychain: keychainOf(secrets),

@@ -1,4 +1,4 @@
-/** login, logout, whoami, identity passphrase: the person */
+/** login, logout, whoami, identity passphrase, identity rotate: the person */
 
 import { MeshError } from "#protocol/errors.ts";
 import type { Client } from "#protocol/registry.ts";
@@ -7,7 +7,7 @@ import { string } from "../input.ts";
 import { paint, safe } from "../print.ts";
 import type { Context, Verb } from "../verb.ts";
 
-const PASSPHRASE_FILE = {
+export const PASSPHRASE_FILE = {
   type: "string",
   value: "F",
   about: "read the passphrase from the first line of a file (- for stdin) rather than ask",
@@ -137,6 +137,33 @@ const passphrase: Verb = {
   },
 };
 
+const rotate: Verb = {
+  name: "identity rotate",
+  options: { "passphrase-file": PASSPHRASE_FILE },
+  summary: "new keys in every workspace, on all of your machines",
+  examples: ["claudemesh identity rotate"],
+  async run(context) {
+    const client = await context.daemon();
+    const passphrase = await rootPassphrase(context, client);
+    const done = await context.waiting("renewing the keys", client.account.rotate({ passphrase }));
+    context.print(done, `your keys are new everywhere (seed ${done.seed})${stillToHear(done.waiting)}`);
+  },
+};
+
+/** What opens the root; undefined where this machine still has it. Only the waiting after it is limited. */
+export async function rootPassphrase(context: Context, client: Client): Promise<string | undefined> {
+  const { registered } = await client.account.whoami({});
+  if (!registered) return undefined;
+  context.endless();
+  const passphrase = await secretOf(context, "passphrase-file", "Passphrase: ");
+  context.limited();
+  return passphrase;
+}
+
+export function stillToHear(waiting: readonly string[]): string {
+  return waiting.length > 0 ? `; to be told when their broker is there: ${waiting.join(", ")}` : "";
+}
+
 async function whereOf(context: Context, client: Client): Promise<Where> {
   const broker = string(context.options.broker);
   const email = string(context.options.email);
@@ -175,4 +202,4 @@ function recoveryText(code: string): string {
   return `Recovery code, shown this once: it opens the account when the passphrase is lost.\nWrite it down and keep it away from this machine:\n\n  ${paint("bold", code)}`;
 }
 
-export const accountVerbs = [login, logout, whoami, passphrase];
+export const accountVerbs = [login, logout, whoami, passphrase, rotate];

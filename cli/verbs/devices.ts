@@ -1,6 +1,7 @@
-/** devices list, rename: the machines of one person */
+/** devices list, rename, revoke: the machines of one person */
 import { paint, safe, table } from "../print.ts";
 import type { Verb } from "../verb.ts";
+import { PASSPHRASE_FILE, rootPassphrase, stillToHear } from "./account.ts";
 
 const list: Verb = {
   name: "devices list",
@@ -33,4 +34,20 @@ const rename: Verb = {
   },
 };
 
-export const deviceVerbs = [list, rename];
+const revoke: Verb = {
+  name: "devices revoke",
+  args: ["DEVICE"],
+  options: { "passphrase-file": PASSPHRASE_FILE },
+  summary: "cut a machine off for good, and all that it has paired; the others get new keys",
+  examples: ["claudemesh devices revoke laptop"],
+  async run(context) {
+    const [device = ""] = context.args;
+    const client = await context.daemon();
+    const passphrase = await rootPassphrase(context, client);
+    const done = await context.waiting("renewing the keys", client.device.revoke({ device, passphrase }));
+    const names = done.revoked.map(({ id, name }) => `${safe(name)} (${id.slice(-8)})`).join(", ");
+    context.print(done, `revoked: ${names}${stillToHear(done.waiting)}`);
+  },
+};
+
+export const deviceVerbs = [list, rename, revoke];

@@ -1,12 +1,18 @@
 /** The person: who they are here, logging in and out, their devices. */
 import { z } from "zod";
 import { done, isoTime, methods } from "../method.ts";
-import { id, name } from "../schema.ts";
+import { id, name, seedNumber } from "../schema.ts";
 
 const secretText = z.string().min(1).max(1000);
 
 /** A home broker's address and the e-mail address to log in with; those of last time without them. */
 const where = { broker: z.string().max(300).optional(), email: z.string().max(300).optional() };
+
+/** Opens the root for the moment. Not needed where the account isn't registered. */
+const rootPassphrase = secretText.optional();
+
+/** Slugs of workspaces that will hear of it when their broker can be reached. */
+const waiting = z.array(z.string());
 
 const loggedIn = z.object({
   userId: id,
@@ -86,6 +92,12 @@ export const accountMethods = methods({
     params: z.strictObject({ passphrase: secretText, next: secretText }),
     result: done,
   },
+  /** A new seed: new keys in every workspace, on all devices. */
+  rotate: {
+    scope: "admin",
+    params: z.strictObject({ passphrase: rootPassphrase }),
+    result: z.object({ seed: seedNumber, waiting }),
+  },
 });
 
 export const deviceMethods = methods({
@@ -95,5 +107,11 @@ export const deviceMethods = methods({
     scope: "write",
     params: z.strictObject({ device: z.string().min(1).max(100), name: z.string().min(1).max(100) }),
     result: z.object({ id, name: z.string() }),
+  },
+  /** Cuts a device off for good, and all that it has paired; the person gets a new seed. */
+  revoke: {
+    scope: "admin",
+    params: z.strictObject({ device: z.string().min(1).max(100), passphrase: rootPassphrase }),
+    result: z.object({ revoked: z.array(z.object({ id, name: z.string() })), waiting }),
   },
 });

@@ -68,6 +68,8 @@ const MIGRATIONS: readonly Migration[] = [
         unnamed INTEGER NOT NULL DEFAULT 0,
         position INTEGER NOT NULL
       ) STRICT;
+      -- What the root has signed, and the workspace's chain doesn't have yet.
+      CREATE TABLE errands (id INTEGER PRIMARY KEY, workspace TEXT NOT NULL, entry TEXT NOT NULL) STRICT;
       CREATE TABLE sessions (
         name TEXT PRIMARY KEY, id TEXT NOT NULL, cwd TEXT NOT NULL, seen_at INTEGER NOT NULL,
         -- Set for a name that its session gave up for another.
@@ -192,10 +194,10 @@ function seedsOf(seeds: Identity["seeds"]): Seed[] {
 /** Derived, never copied: the same on every machine of the person. */
 export async function sealingPair(
   ports: PeerPorts,
-  account: Account,
+  account: Pick<Account, "user" | "seeds">,
   workspace: string,
-  seed = currentSeed(account),
 ): Promise<SealingPair> {
+  const seed = currentSeed(account);
   const secret = memberSealingSecret(seed.secret, account.user, workspace, seed.number);
   return { secret, key: await ports.curves.sealingPublicKey(secret) };
 }

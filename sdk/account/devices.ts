@@ -1,18 +1,14 @@
-/** The person's devices: which there are, and a new seed for those that stay. Only the root can renew it. */
-import { type AccountDevice, type CallParams, enterInput, rotateInput } from "#protocol/account/api.ts";
-import { sealDocument } from "#protocol/account/document.ts";
-import { contentsKey, deviceSealingSecret, documentKey, seedWrapKey } from "#protocol/account/keys.ts";
-import { newSeedInput, openSeed, sealSeed } from "#protocol/account/seed-box.ts";
-import { sealContents } from "#protocol/account/vault.ts";
+/** The person's devices: which there are, and the seeds that another of them has made. */
+import { type AccountDevice, enterInput } from "#protocol/account/api.ts";
+import { deviceSealingSecret, seedWrapKey } from "#protocol/account/keys.ts";
+import { openSeed } from "#protocol/account/seed-box.ts";
 import { fromBase64url, toBase64url } from "#protocol/bytes.ts";
 import { deviceLine, verifyCertificate } from "#protocol/certificate.ts";
 import { idOf, pairKey } from "#protocol/derive.ts";
-import { MeshError } from "#protocol/errors.ts";
 import type { PeerPorts } from "../ports.ts";
 import { type Account, currentSeed } from "./account.ts";
-import type { Document } from "./document.ts";
 import type { HomeLink } from "./home.ts";
-import { type Identity, readIdentity } from "./identity.ts";
+import { type Identity, requiredIdentity } from "./identity.ts";
 
 /** Those that the root vouches for; what a broker adds of its own is not among them. */
 export async function devicesOf(
@@ -49,67 +45,13 @@ export function fallingWith(devices: readonly AccountDevice[], revoked: readonly
   );
 }
 
-/**
- * A new seed, sealed to every device that stays. Answers the identity with it, once the home broker has it.
- * @throws MeshError conflict when another device was faster
- */
-export async function renewSeed(
-  ports: PeerPorts,
-  account: Account,
-  link: HomeLink,
-  {
-    root,
-    document,
-    version,
-    before,
-  }: { root: Uint8Array; document: Document; version: number; before: string | null },
-  revoke: readonly string[],
-): Promise<{ identity: Identity; box: string }> {
-  const identity = requiredIdentity(ports);
-  const { user, home, device } = account;
-  const devices = await devicesOf(ports, account, link);
-  const falling = fallingWith(devices, revoke);
-  if (falling.has(device.id)) throw ownDevice();
-  const number = currentSeed(account).number + 1;
-  const secret = ports.random(32);
-  const signature = await ports.curves.sign(root, newSeedInput({ user, number, secret }));
-  const own = deviceSealingSecret(device.secret);
-  const seeds: CallParams<"rotate">["seeds"] = [];
-  for (const { id, entry, revoked } of devices) {
-    if (revoked || falling.has(id) || id === device.id) continue;
-    const pair = await pairKey(ports.curves, own, fromBase64url(entry.sealing));
-    const box = sealSeed(seedWrapKey(pair, user, number), { user, number, secret }, signature, ports.random);
-    seeds.push({ device: id, box });
-  }
-  const renewed = { ...identity, seeds: [...identity.seeds, { number, secret: toBase64url(secret) }] };
-  const contents = sealContents(
-    contentsKey(root),
-    { type: "contents", seeds: renewed.seeds, formerly: renewed.formerly },
-    ports.random,
-  );
-  const box = sealDocument(
-    documentKey(secret, user, number),
-    { type: "document", version: version + 1, before, entries: document.entries() },
-    ports.random,
-  );
-  const claim = { number, contents, revoke: [...falling] };
-  const proof = await ports.curves.sign(root, rotateInput(home?.origin ?? "", user, claim));
-  await link.ask("rotate", {
-    ...claim,
-    document: { version: version + 1, box },
-    seeds,
-    proof: toBase64url(proof),
-  });
-  return { identity: renewed, box };
-}
-
 /** Seeds that other devices have made since; null where none is new. @throws MeshError bad_signature, bad_seal */
 export async function fetchSeeds(
   ports: PeerPorts,
   account: Account,
   link: HomeLink,
 ): Promise<Identity | null> {
-  const identity = requiredIdentity(ports);
+  const identity = requiredIdentity(ports.keychain);
   const { user, rootKey, device } = account;
   const newest = currentSeed(account).number;
   const own = deviceSealingSecret(device.secret);
@@ -124,18 +66,4 @@ export async function fetchSeeds(
     fresh.push({ number, secret: toBase64url(secret) });
   }
   return fresh.length > 0 ? { ...identity, seeds: [...identity.seeds, ...fresh] } : null;
-}
-
-function requiredIdentity({ keychain }: Pick<PeerPorts, "keychain">): Identity {
-  const identity = readIdentity(keychain);
-  if (identity) return identity;
-  throw new MeshError("logged_out", "This machine isn't logged in.", "claudemesh login");
-}
-
-function ownDevice(): MeshError {
-  return new MeshError(
-    "refused",
-    "That is the device that you are at, or the one that it was paired by.",
-    "Log out here (claudemesh logout), or revoke it from another device.",
-  );
 }

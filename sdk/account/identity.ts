@@ -56,6 +56,13 @@ export function forgetIdentity(keychain: Keychain): void {
   keychain.remove(ITEM);
 }
 
+/** @throws MeshError logged_out */
+export function requiredIdentity(keychain: Keychain): Identity {
+  const identity = readIdentity(keychain);
+  if (identity) return identity;
+  throw new MeshError("logged_out", "This machine isn't logged in.", "claudemesh login");
+}
+
 /** The root's secret. @throws MeshError not_allowed where it has left this device */
 export function ownRoot(keychain: Keychain): Uint8Array {
   const root = readIdentity(keychain)?.root;

@@ -18,7 +18,7 @@ import { MeshError } from "#protocol/errors.ts";
 import type { PeerPorts } from "../ports.ts";
 import { type Account, accountOf, certifyByRoot } from "./account.ts";
 import { askHome, createHomeLink, entryOf, type HomeLink } from "./home.ts";
-import { type Identity, readIdentity } from "./identity.ts";
+import { type Identity, ownRoot, readIdentity } from "./identity.ts";
 
 /** Shown once, and good until it has been used. */
 export type RecoveryCode = string;
@@ -91,17 +91,17 @@ export async function recover(
   return { identity, link, recoveryCode: encodeCode(RECOVERY_CODE, next) };
 }
 
-/** Opens the vault for as long as `use` takes. @throws as `login` */
-export async function withRoot<T>(
+/** The root, for the moment: from the vault, or of an account that isn't registered. @throws as `login`; usage without a passphrase */
+export async function openedRoot(
   ports: PeerPorts,
-  account: Account,
-  passphrase: string,
-  use: (root: Uint8Array, name: LoginName) => Promise<T>,
-): Promise<T> {
-  if (!account.home) throw new Error("an account without a home keeps its root itself");
-  const keys = await keysOfPassphrase(ports, account.home, passphrase);
-  const { root } = await openVault(ports, account.home, keys);
-  return use(root, account.home);
+  { home }: Pick<Account, "home">,
+  passphrase: string | undefined,
+): Promise<Uint8Array> {
+  if (!home) return ownRoot(ports.keychain);
+  if (passphrase === undefined)
+    throw new MeshError("usage", "The root is in the vault, which opens by the passphrase.", "Give it.");
+  const { root } = await openVault(ports, home, await keysOfPassphrase(ports, home, passphrase));
+  return root;
 }
 
 /** Another passphrase for the vault, or another recovery code: an old copy of the vault opens with the old one for ever. */
@@ -140,23 +140,31 @@ async function comeIn(
   keys: LoginKeys,
 ): Promise<Entered & { root: Uint8Array }> {
   const { ticket, root, rootKey, contents } = await openVault(ports, name, keys);
-  // The same person's machine stays the device that it was.
-  const isSame = before?.rootKey === toBase64url(rootKey);
-  const secret = isSame && before ? fromBase64url(before.secret) : ports.random(32);
-  const identity: Identity = {
-    type: "identity",
-    rootKey: toBase64url(rootKey),
-    root: null,
-    seeds: contents.seeds,
-    formerly: contents.formerly,
-    secret: toBase64url(secret),
-    device: await certifyByRoot(ports.curves, root, secret),
-    home: homeOf(name),
+  const enter = async (secret: Uint8Array) => {
+    const identity: Identity = {
+      type: "identity",
+      rootKey: toBase64url(rootKey),
+      root: null,
+      seeds: contents.seeds,
+      formerly: contents.formerly,
+      secret: toBase64url(secret),
+      device: await certifyByRoot(ports.curves, root, secret),
+      home: homeOf(name),
+    };
+    const account = accountOf(identity, "");
+    const link = createHomeLink(ports, account, name.origin);
+    await link.enter(await entryOf(ports, account, name.origin), ticket);
+    return { identity, link, root };
   };
-  const account = accountOf(identity, "");
-  const link = createHomeLink(ports, account, name.origin);
-  await link.enter(await entryOf(ports, account, name.origin), ticket);
-  return { identity, link, root };
+  if (before?.rootKey !== toBase64url(rootKey)) return enter(ports.random(32));
+  try {
+    // The same person's machine stays the device that it was.
+    return await enter(fromBase64url(before.secret));
+  } catch (error) {
+    if (!(error instanceof MeshError) || error.code !== "device_revoked") throw error;
+    // Revoked for good: whoever has the passphrase comes in as another one.
+    return enter(ports.random(32));
+  }
 }
 
 async function openVault(ports: PeerPorts, name: LoginName, keys: LoginKeys) {

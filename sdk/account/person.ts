@@ -2,7 +2,7 @@
 import { MeshError } from "#protocol/errors.ts";
 import type { Database } from "#protocol/ports.ts";
 import type { PeerPorts } from "../ports.ts";
-import { type Account, accountOf, type Home, keepAccount, loadAccount } from "./account.ts";
+import { type Account, type Home, keepAccount, loadAccount } from "./account.ts";
 import { createDocument, type Document } from "./document.ts";
 import { createHomeLink, forgetTokens, type HomeLink, loggedOut } from "./home.ts";
 import { forgetIdentity, type Identity } from "./identity.ts";
@@ -19,7 +19,7 @@ export type Person = {
   /** Null for an account that isn't registered. @throws MeshError logged_out */
   homeLink(): HomeLink | null;
   document: Document;
-  /** From now on this machine is that person's; with what they have as keys now. */
+  /** From now on this machine is that person's. Of the same person and device, the account stays the object that it was. */
   adopt(identity: Identity, link?: HomeLink): void;
   /** Forgets the keys. */
   forget(): void;
@@ -48,10 +48,16 @@ export async function createPerson(ports: PeerPorts, database: Database, name: s
     homeLink: () => (required().home ? link : null),
     document,
     adopt(identity, newLink) {
-      const next = accountOf(identity, account?.name ?? name);
-      if (account && account.user !== next.user) document.clear();
-      account = keepAccount(ports, database, identity, next.name);
-      link = newLink ?? (next.home ? createHomeLink(ports, next, next.home.origin) : null);
+      const kept = keepAccount(ports, database, identity, account?.name ?? name);
+      if (account?.user === kept.user && account.device.id === kept.device.id) {
+        // Whoever was given the account goes on with its new keys.
+        Object.assign(account, kept);
+      } else {
+        if (account?.user !== kept.user) document.clear();
+        account = kept;
+        link = null;
+      }
+      link = newLink ?? link ?? (kept.home ? createHomeLink(ports, account, kept.home.origin) : null);
     },
     forget() {
       const { home } = required();
@@ -66,7 +72,7 @@ export async function createPerson(ports: PeerPorts, database: Database, name: s
       link = null;
     },
     rename(to) {
-      if (account) account = { ...account, name: to };
+      if (account) account.name = to;
     },
   };
 }

@@ -17,6 +17,13 @@ export type AccountSync = {
   stop(): void;
   /** Both sides have the same once it resolves. @throws MeshError offline, logged_out, … */
   settle(): Promise<void>;
+  /**
+   * Replaces the document together with something else: `make` answers the sealed one, once the broker has it, and is asked
+   * again where another machine was faster. @throws MeshError conflict, and what `make` throws
+   */
+  replace<T>(
+    make: (version: number, before: string | null) => Promise<{ box: string; result: T }>,
+  ): Promise<T>;
   /** Why they may differ: shown, and cleared when it passes. */
   trouble(): MeshError | null;
 };
@@ -128,14 +135,33 @@ export function createAccountSync({ ports, database, person, merged, fetchSeed }
     return result;
   };
 
-  const settle = async () => {
+  const settle = async (isChanged = false) => {
     const link = person.homeLink();
     if (!link) return;
     await inTurn(async () => {
+      if (isChanged) isWritten = false;
       await pull(link, 0);
       await push(link);
     });
   };
+
+  const replace: AccountSync["replace"] = (make) =>
+    inTurn(async () => {
+      const link = person.homeLink();
+      if (!link) throw new Error("an account without a home has no document to replace");
+      for (let turn = 1; ; turn++) {
+        await pull(link, 0);
+        const { version, hash } = known();
+        try {
+          const { box, result } = await make(version + 1, hash);
+          know(version + 1, box);
+          isWritten = true;
+          return result;
+        } catch (error) {
+          if (!(error instanceof MeshError) || error.code !== "conflict" || turn === TURNS) throw error;
+        }
+      }
+    });
 
   const failed = (error: unknown) => {
     trouble = error instanceof MeshError ? error : new MeshError("unexpected", String(error), "");
@@ -144,8 +170,7 @@ export function createAccountSync({ ports, database, person, merged, fetchSeed }
 
   const write = createWorker(async () => {
     if (!isRunning || person.isLoggedOut()) return;
-    isWritten = false;
-    await settle();
+    await settle(true);
     trouble = null;
   }, failed);
   person.document.listen(write);
@@ -183,7 +208,8 @@ export function createAccountSync({ ports, database, person, merged, fetchSeed }
       isRunning = false;
       life++;
     },
-    settle,
+    settle: () => settle(),
+    replace,
     trouble: () => noticed ?? trouble,
   };
 }

@@ -1,21 +1,20 @@
 /** Logging in and out. */
 import { decodeCode, RECOVERY_CODE } from "#protocol/account/codes.ts";
 import { type LoginName, normalEmail } from "#protocol/account/keys.ts";
-import { toBase64url } from "#protocol/bytes.ts";
 import { MeshError } from "#protocol/errors.ts";
 import { brokerOrigin } from "#protocol/frames.ts";
 import type { Handlers } from "#protocol/registry.ts";
 import { randomWords } from "#protocol/words.ts";
-import { newIdentity } from "../account/account.ts";
+import { currentSeed, newIdentity } from "../account/account.ts";
 import { readIdentity } from "../account/identity.ts";
 import {
   type Entered,
   keysOfPassphrase,
   login,
+  openedRoot,
   recover,
   register,
   replaceVault,
-  withRoot,
 } from "../account/login.ts";
 import type { Caller, Opened, Peer } from "../peer.ts";
 import type { Brokers } from "../which-broker.ts";
@@ -59,10 +58,10 @@ export function accountHandlers(peer: Peer, brokers: Brokers): Omit<Handlers<Cal
   };
 
   const enter = async ({ identity, link }: Entered, name: LoginName, recoveryCode: string | null) => {
-    const isSame = !person.isLoggedOut() && toBase64url(peer.account.rootKey) === identity.rootKey;
+    const before = person.isLoggedOut() ? null : peer.account;
     peer.sync.stop();
     person.adopt(identity, link);
-    if (!isSame) await peer.reopen();
+    if (peer.account !== before) await peer.reopen();
     await peer.sync.settle();
     await peer.follow();
     const { account } = peer;
@@ -126,12 +125,17 @@ export function accountHandlers(peer: Peer, brokers: Brokers): Omit<Handlers<Cal
     suggest: () => ({ passphrase: randomWords(ports.random, WORDS).join(" ") }),
     async passphrase({ passphrase, next }) {
       const link = person.homeLink();
-      if (!link) throw notRegistered();
-      await withRoot(ports, peer.account, passphrase, async (root, name) => {
-        const keys = await keysOfPassphrase(ports, name, next);
-        await replaceVault(ports, link, { root, name, keys, kind: "passphrase" });
-      });
+      const { home: name } = peer.account;
+      if (!link || !name) throw notRegistered();
+      const root = await openedRoot(ports, peer.account, passphrase);
+      const keys = await keysOfPassphrase(ports, name, next);
+      await replaceVault(ports, link, { root, name, keys, kind: "passphrase" });
       return {};
+    },
+    async rotate({ passphrase }) {
+      const root = await openedRoot(ports, peer.account, passphrase);
+      const { waiting } = await peer.renewSeed(root, []);
+      return { seed: currentSeed(peer.account).number, waiting };
     },
   };
 }

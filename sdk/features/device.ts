@@ -7,6 +7,7 @@ import type { ListedDevice } from "#protocol/features/account.ts";
 import { didYouMean } from "#protocol/nearest.ts";
 import type { Handlers } from "#protocol/registry.ts";
 import { devicesOf } from "../account/devices.ts";
+import { openedRoot } from "../account/login.ts";
 import type { Caller, Peer } from "../peer.ts";
 import { deviceName } from "./account.ts";
 
@@ -17,6 +18,19 @@ export function deviceHandlers(peer: Peer): Handlers<Caller>["device"] {
       const { id } = findDevice(await listed(peer), device);
       peer.person.document.set("device", id, { name });
       return { id, name };
+    },
+    async revoke({ device, passphrase }) {
+      const found = findDevice(await listed(peer), device);
+      if (found.you) throw ownDevice();
+      if (found.revoked)
+        throw new MeshError(
+          "conflict",
+          `${found.name} is revoked already.`,
+          "See `claudemesh devices list`.",
+        );
+      const root = await openedRoot(peer.ports, peer.account, passphrase);
+      const { fallen, waiting } = await peer.renewSeed(root, [found.id]);
+      return { revoked: fallen.map((id) => ({ id, name: deviceName(peer, id) })), waiting };
     },
   };
 }
@@ -60,5 +74,13 @@ export function findDevice(devices: readonly ListedDevice[], text: string): List
     "not_found",
     `You have no device "${text}".`,
     didYouMean(text, names, "See `claudemesh devices list`."),
+  );
+}
+
+function ownDevice(): MeshError {
+  return new MeshError(
+    "refused",
+    "That is the device that you are at.",
+    "Log out here (claudemesh logout), or revoke it from another device.",
   );
 }

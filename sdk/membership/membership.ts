@@ -10,14 +10,17 @@ import type { Context } from "../context.ts";
 import type { PeerPorts } from "../ports.ts";
 import { createWorker } from "../worker.ts";
 import { draftJoin, nextPlace, requireHead, signEntry } from "./chain.ts";
-import { createIdentity, endsHere, type Identity } from "./identity.ts";
 import type { InviteSecret } from "./invite.ts";
 import type { Keyring } from "./keyring.ts";
+import { createRootEntries, endsHere, type RootEntries } from "./root-entries.ts";
 
 export type Membership = {
   /** Appends what `draft` makes of the current chain; made anew when the chain moved on. Null: nothing is left to do. */
   propose(draft: (chain: ChainState) => Promise<ChainEntry | null>, waitMs: number): Promise<ChainState>;
-  identity: Identity;
+  /** This device, and what the root has signed. */
+  rootEntries: RootEntries;
+  /** A new epoch where the current one is stale, without waiting for something to be said. */
+  renewKey(waitMs: number): Promise<ChainState>;
   /** Looks what the chain asks of this member now, and does it. */
   react(): void;
   acked(id: string): boolean;
@@ -126,7 +129,7 @@ export function createMembership(
     return result;
   };
 
-  const identity = createIdentity(account, propose);
+  const rootEntries = createRootEntries(account, propose);
 
   const join = async (invite: InviteSecret) => {
     requireHead(context.chain.known, invite.head);
@@ -150,7 +153,7 @@ export function createMembership(
   };
 
   const bringThisDevice = async () => {
-    await identity.addDevice(REACTION_LIMIT_MS);
+    await rootEntries.addDevice(REACTION_LIMIT_MS);
     owner.renew();
   };
 
@@ -202,7 +205,8 @@ export function createMembership(
 
   return {
     propose,
-    identity,
+    rootEntries,
+    renewKey: (waitMs) => propose(async (chain) => (chain.stale ? keyring.newEpoch(chain) : null), waitMs),
     react,
     acked(id) {
       answers.get(id)?.resolve();
