@@ -154,6 +154,11 @@ export function openReplica(
         )
         .all(after, limit)
         .map(storedRecord),
+    /** A record that waited and is refused now that it can be judged. */
+    giveBack({ position, seq, at }: StoredRecord, code: string): void {
+      db.sql("DELETE FROM records WHERE position = ?").run(position);
+      if (seq !== null) db.sql("INSERT OR REPLACE INTO refusals VALUES (?, ?, ?)").run(seq, code, at);
+    },
     setStatus: (position: number, status: RecordStatus) =>
       db.sql("UPDATE records SET status = ? WHERE position = ?").run(status, position),
 
@@ -211,6 +216,10 @@ export function openReplica(
         )
         .all(label)
         .map(storedRecord),
+    forgetLostGuards: (label: string) =>
+      db
+        .sql("DELETE FROM records WHERE label = ?1 AND seq IS NULL AND key > ?1 || '/' AND key < ?1 || '0'")
+        .run(label),
     topicKeys: () =>
       db
         .sql("SELECT * FROM topic_keys ORDER BY rowid")
@@ -226,12 +235,11 @@ export function openReplica(
       db
         .sql("INSERT INTO topic_keys (label, generation, member, seed, box) VALUES (?, ?, ?, ?, ?)")
         .run(label, generation, member, seed, box),
-    /** The label takes nothing more from this device: its numbers go on where what was placed ends. */
-    giveUp(label: string, dev: string): void {
-      db.sql("DELETE FROM outbox WHERE label = ?").run(label);
+    /** What waited for the label won't be sent: once nothing does, its numbers go on where what was placed ends. */
+    renumberLabel(label: string, dev: string): void {
       db.sql(
         `UPDATE counters SET n = (SELECT coalesce(max(n), 0) FROM records WHERE label = ?1 AND dev = ?2)
-         WHERE label = ?1`,
+         WHERE label = ?1 AND NOT EXISTS (SELECT 1 FROM outbox WHERE label = ?1)`,
       ).run(label, dev);
     },
 
