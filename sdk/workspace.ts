@@ -198,6 +198,7 @@ export async function openWorkspace(
     me,
     replica,
     keyring,
+    topicKeys: context.topicKeys,
     presence,
     signals,
     changed: context.changed,

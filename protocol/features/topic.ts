@@ -32,6 +32,8 @@ export const events = {
 /** As typed: with or without the #. */
 export const topicName = z.string().min(1).max(100);
 const one = z.strictObject({ workspace, topic: topicName });
+/** As in addresses. */
+const members = z.array(z.string().min(1).max(200)).max(1000);
 
 export const topic = z.object({
   name,
@@ -42,12 +44,26 @@ export const topic = z.object({
   unread: z.int(),
   mentions: z.int(),
   createdBy: z.string(),
+  /** Only its members know of it, and whoever is in may add others. */
+  private: z.boolean(),
+  /** Names of those who are in a private one; null for one that everyone can join. */
+  members: z.array(z.string()).nullable(),
   lastMessageAt: isoTime.nullable(),
 });
 
 export const topicMethods = methods({
-  /** Makes one, and follows it. */
-  create: { scope: "write", params: one, result: topic },
+  /** Makes one, and follows it. A private one is made with whom it is for. */
+  create: {
+    scope: "write",
+    params: one.extend({ private: z.boolean().optional(), members: members.optional() }),
+    result: topic,
+  },
+  /** One of them. */
+  info: { scope: "read", params: one, result: topic },
+  /** Members into a private topic; they read what was said before, too. */
+  add: { scope: "write", params: one.extend({ members: members.min(1) }), result: topic },
+  /** Out of a private topic: nothing said from here on can be read by them. */
+  remove: { scope: "write", params: one.extend({ members: members.min(1) }), result: topic },
   /** All that there are, followed or not, with what is unread. */
   list: {
     scope: "read",
@@ -56,11 +72,11 @@ export const topicMethods = methods({
   },
   /** Follows it from now on; what was said before is its history. */
   join: { scope: "write", params: one, result: topic },
-  /** Follows it no longer. */
+  /** Follows it no longer; out of a private one. */
   leave: { scope: "write", params: one, result: topic },
   /** On this machine, or no longer. */
   mute: { scope: "write", params: one.extend({ muted: z.boolean() }), result: topic },
-  /** Who follows it. */
+  /** Who follows it; who is in a private one. */
   members: {
     scope: "read",
     params: one,

@@ -40,8 +40,10 @@ export type Rosters = {
   open(record: SealedRecord, seq: number, state: ChainState | null): Promise<Opened | null>;
   /** Keys are new: what waited for them is judged. */
   advance(label: string): Promise<void>;
-  /** From the replica, at the start and when its log is another one. */
+  /** From the replica. */
   load(): Promise<void>;
+  /** The broker has another log: rosters come again, as far as it has them. */
+  displaced(): void;
 };
 
 export type Lost = { members: ReadonlyMap<string, string>; out: ReadonlySet<string> };
@@ -146,8 +148,8 @@ export function createRosters(owner: RostersOwner): Rosters {
         }
         await judge(topic, next, opened);
         topic.verdicts.set(hash, null);
-        const out = topic.lost?.out ?? new Set();
-        if (![...out].some((member) => topic.standings.at(-1)?.members.has(member))) topic.lost = null;
+        const now = topic.standings.at(-1);
+        if (now && topic.lost && !differs(now, topic.lost)) topic.lost = null;
       } catch (error) {
         if (!(error instanceof MeshError)) throw error;
         topic.verdicts.set(hash, error);
@@ -221,24 +223,24 @@ export function createRosters(owner: RostersOwner): Rosters {
     advance,
     async load() {
       for (const label of keys.labels()) {
-        const before = topics.get(label);
-        topics.delete(label);
-        const gone: Standing[] = [...(before?.standings ?? [])];
+        const gone: Standing[] = [];
         for (const { seq, bytes } of replica.guards(label)) {
           const record = decodeRecord(bytes);
-          if (seq !== null) {
-            wait(label, { record, seq, state: null });
-            continue;
-          }
-          const opened = await sealer.openUnder(
-            keys.candidates(label, generationOf(record.header) ?? 0),
-            record,
-          );
-          if (before || !opened?.known || opened.event.kind !== "topic.roster") continue;
-          gone.push(lostStanding(record, opened.event, opened.key));
+          const generation = generationOf(record.header) ?? 0;
+          if (seq !== null) wait(label, { record, seq, state: null });
+          const opened =
+            seq === null ? await sealer.openUnder(keys.candidates(label, generation), record) : null;
+          if (opened?.known && opened.event.kind === "topic.roster")
+            gone.push(lostStanding(record, opened.event, opened.key));
         }
         await advance(label);
-        topicOf(label).lost = before?.lost ?? lostOf(gone, topicOf(label).standings);
+        topicOf(label).lost = lostOf(gone, topicOf(label).standings);
+      }
+    },
+    displaced() {
+      for (const [label, { standings, lost }] of topics) {
+        topics.delete(label);
+        topicOf(label).lost = lostOf(standings, []) ?? lost;
       }
     },
   };

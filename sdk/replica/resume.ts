@@ -100,7 +100,10 @@ export function createResume(context: Context, caughtUp: () => void): Resume {
           replica.setMeta("logId", ack.logId);
           replica.setCursor(0);
         });
-        if (!isFirst) context.chain = { ...context.chain, placed: { state: null, hashes: [] } };
+        if (!isFirst) {
+          context.chain = { ...context.chain, placed: { state: null, hashes: [] } };
+          context.rosters.displaced();
+        }
       }
       if (unconfirmed || isDisplaced() || replica.cursor() === 0) head = ack.head;
       context.isCatchingUp = head !== null;
