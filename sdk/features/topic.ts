@@ -138,7 +138,7 @@ export function topicHandlers(peer: Peer): Handlers<Caller>["topic"] {
       const { opened, workspace, shown, label, named } = findPrivate(selector, text, members);
       const isNew = (known: ReadonlyMap<string, string>) => [...named.keys()].some((id) => !known.has(id));
       const draft = (known: ReadonlyMap<string, string>) =>
-        isNew(known) ? new Map([...named, ...known]) : null;
+        isNew(known) ? new Map([...known, ...named, ...known]) : null;
       await workspace.topics.change(label, draft, CHANGE_LIMIT_MS);
       return describe(opened, shown);
     },

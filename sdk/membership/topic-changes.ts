@@ -55,13 +55,15 @@ const RENEWAL_LIMIT_MS = 30_000;
 const RETRY_MS = 1000;
 
 export function createTopicChanges(owner: TopicChangesOwner): TopicChanges {
-  const { context, answers } = owner;
+  const { context, answers, labels } = owner;
   const { ports, rosters, topicKeys, sealer, cells, changed, me } = context;
   /** Generations that are over, as the broker says. */
   const over = new Map<string, number>();
   /** Topics whose newest roster stays closed to me, though all that is to me is here. */
   const out = new Set<string>();
   const wanted = new Set<string>();
+  /** Versions of the newest rosters when I last looked. */
+  const seen = new Map<string, number>();
   let last: Promise<unknown> = Promise.resolve();
 
   const chainNow = (): ChainState => {
@@ -208,7 +210,7 @@ export function createTopicChanges(owner: TopicChangesOwner): TopicChanges {
     if (rosters.waits(label) === "for a key" || isBehind(label)) await catchUp(label, RENEWAL_LIMIT_MS);
     if (rosters.waits(label) === "for a key") {
       out.add(label);
-      owner.labels.unfollow(label);
+      labels.unfollow(label);
     } else if (isMember(label)) {
       const isStale = () => isBehind(label) || rosters.staleness(label, chainNow()) !== null;
       const name = rosters.current(label)?.name ?? "";
@@ -265,14 +267,18 @@ export function createTopicChanges(owner: TopicChangesOwner): TopicChanges {
     },
     look(fresh) {
       for (const label of topicKeys.labels()) {
-        const follows = owner.labels.follows(label);
+        const version = rosters.newest(label)?.version ?? 0;
+        const isNews = version > (seen.get(label) ?? version);
+        seen.set(label, version);
+        const isFollowed = labels.follows(label);
         const isKnown = rosters.current(label) !== null && rosters.waits(label) === null;
-        if (fresh.has(label) || isKnown) out.delete(label);
-        if (isKnown && !isMember(label)) {
-          if (follows) owner.labels.unfollow(label);
-        } else if (!follows && (fresh.has(label) || !owner.labels.wasFollowed(label) || isKnown)) {
-          owner.labels.follow(label, "").then(() => want(label), context.failed);
-        } else if (follows && !isKnown) want(label);
+        const isFresh = fresh.has(label) || !labels.wasFollowed(label);
+        if (isFresh || isKnown) out.delete(label);
+        if (!isFollowed && (isFresh || (isKnown && isMember(label)))) {
+          labels.follow(label, "").then(() => want(label), context.failed);
+        } else if (isFollowed && (isFresh || !isKnown)) want(label);
+        // Keys come before the roster that they are for: only a newer one without me takes me out.
+        else if (isFollowed && isNews && !isMember(label)) labels.unfollow(label);
       }
     },
   };
