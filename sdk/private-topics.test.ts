@@ -179,7 +179,9 @@ test("a guest's words to everyone, topics for everyone and groups are refused; d
   expect(await refusedWith(gina.send("*", "hello"))).toBe("not_allowed");
   expect(await refusedWith(gina.send("@backend", "hello"))).toBe("not_allowed");
   expect(await refusedWith(topic.create({ topic: "open" }, CALLER, none))).toBe("not_allowed");
-  expect(await refusedWith(async () => group.join({ group: "backend" }, CALLER, none))).toBe("not_allowed");
+  expect(await refusedWith((async () => group.join({ group: "backend" }, CALLER, none))())).toBe(
+    "not_allowed",
+  );
   await gina.send("alice", "to you");
   await alice.until(async () => (await alice.inbox()).some(({ text }) => text === "to you"), "the message");
   await alice.send("gina", "and back");

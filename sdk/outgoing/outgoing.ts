@@ -224,8 +224,9 @@ export function createOutgoing(context: Context, owner: OutgoingOwner): Outgoing
         return outbox.rewind();
       }
       if (!ERRORS[error.code].retry) return refuse(frame.id, error);
+      if (!row) return owner.renew();
       awaited ??= frame.id;
-      if (error.code === "stale_epoch" && row && topicKeys.has(row.label)) {
+      if (error.code === "stale_epoch" && topicKeys.has(row.label)) {
         owner.topics.ended(row.label, sealedUnder.get(frame.id) ?? -1);
         underWay.clear();
         outbox.rewind();
