@@ -238,7 +238,7 @@ export function createRosters(owner: RostersOwner): Rosters {
       }
     },
     displaced() {
-      for (const [label, { standings, lost }] of topics) {
+      for (const [label, { standings, lost }] of [...topics]) {
         topics.delete(label);
         topicOf(label).lost = lostOf(standings, []) ?? lost;
       }

@@ -79,6 +79,9 @@ export function createTopicChanges(owner: TopicChangesOwner): TopicChanges {
     return roster !== null && !out.has(label) && isInRoster(roster, me, heirs);
   };
 
+  /** The broker has moved on from the generation that is in force here. */
+  const isBehind = (label: string) => (over.get(label) ?? -1) >= (rosters.current(label)?.generation ?? 0);
+
   /** All that the broker has for me now is here, or the topic has moved on. */
   const catchUp = async (label: string, ms: number) => {
     const head = await owner.head(label);
@@ -145,7 +148,7 @@ export function createTopicChanges(owner: TopicChangesOwner): TopicChanges {
     const members = draft(present(label, chain), before);
     if (!members) return true;
     const newest = rosters.newest(label);
-    const isStale = rosters.staleness(label, chain) !== null;
+    const isStale = isBehind(label) || rosters.staleness(label, chain) !== null;
     const isLess = [...(before?.members.keys() ?? [])].some((one) => !members.has(one));
     const kept = before ? (isStale || isLess ? null : before.key) : topicKeys.first(label);
     const key = kept ?? ports.random(WORKSPACE_KEY_BYTES);
@@ -195,8 +198,6 @@ export function createTopicChanges(owner: TopicChangesOwner): TopicChanges {
     last = result.catch(() => {});
     return result;
   };
-
-  const isBehind = (label: string) => (over.get(label) ?? -1) >= (rosters.current(label)?.generation ?? 0);
 
   /** Whether it is clear what becomes of what waits for the topic. */
   const isSettled = (label: string): boolean => {
