@@ -4,6 +4,7 @@
  */
 import { nodeCurves } from "#adapters/curves.ts";
 import { openSqlite } from "#adapters/sqlite.ts";
+import { MIGRATIONS } from "#broker/adapters/sqlite-migrations.ts";
 import { fromUtf8 } from "#protocol/bytes.ts";
 import { labelContentKey, memberSealingSecret, pairKey, recordKey } from "#protocol/derive.ts";
 import { CHAIN } from "#protocol/ids.ts";
@@ -44,7 +45,7 @@ export async function holdings(member: Member): Promise<Held> {
 
 /** What a broker's database has, the plaintext chain left out. */
 export function keptBy(path: string): Kept[] {
-  const database = openSqlite(path, []);
+  const database = openSqlite(path, MIGRATIONS);
   const rows = database.sql("SELECT seq, bytes FROM records WHERE label <> ? ORDER BY seq").all(CHAIN);
   database.close();
   return rows.map(({ seq, bytes }) => {
