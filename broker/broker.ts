@@ -4,6 +4,7 @@ import { createAccounts } from "./accounts/accounts.ts";
 import { createGateway, type Gateway } from "./gateway/gateway.ts";
 import { watchWork } from "./gateway/work.ts";
 import { type BrokerHttp, createHttp } from "./http/http.ts";
+import { createInvites } from "./invites/invites.ts";
 import { createLog } from "./log/log.ts";
 import { type Metrics, noMetrics } from "./metrics.ts";
 import type { BrokerConfig, BrokerPorts } from "./ports.ts";
@@ -19,10 +20,11 @@ export function createBroker(ports: BrokerPorts, config: BrokerConfig): Broker {
   const metrics = ports.metrics ?? noMetrics;
   const counting = { ...ports, metrics, store: counted(ports.store, ports.clock, metrics) };
   const log = watchWork(createLog(counting));
-  const gateway = createGateway(counting, config, log);
+  const invites = createInvites(counting, config, log);
+  const gateway = createGateway(counting, config, log, invites);
   const accounts = createAccounts(counting);
   const retention = createRetention(counting, config, log, accounts);
-  const http = createHttp(counting, config, gateway.connections, accounts);
+  const http = createHttp(counting, config, gateway.connections, { log, accounts, invites });
   return {
     gateway,
     http,

@@ -2,12 +2,16 @@
  * Carries news between the parts of a broker, per workspace. In one process today. It is never the only copy of
  * anything: what was committed is in the store, and whoever missed the news reads it there.
  */
-import type { Faces } from "#protocol/frames.ts";
+import type { Faces, Requested } from "#protocol/frames.ts";
 import type { Header } from "#protocol/record.ts";
 
 export type Committed = { seq: number; at: number; header: Header; bytes: Uint8Array };
 
-export type News = { type: "committed"; records: readonly Committed[] } | { type: "faces"; frame: Faces };
+export type News =
+  | { type: "committed"; records: readonly Committed[] }
+  | { type: "faces"; frame: Faces }
+  /** For these members' devices alone. */
+  | { type: "requested"; members: readonly string[]; frame: Requested };
 
 export type Bus = {
   publish(workspace: string, news: News): void;

@@ -43,6 +43,13 @@ export const BROKER_LIMITS = {
   /** Without credit for what waits for it, or any sign of life, for so long, a connection is given up. */
   stallMs: 90_000,
 
+  /** E-mails in a day, of one workspace and to one address: enough for a team, too few for a nuisance. */
+  mailsPerDay: 20,
+  /** Requests to join in an hour, of one network address. */
+  joinRequestsPerHour: 30,
+  /** The body of one. The longest of ours has 1,300. */
+  joinRequestBody: 4096,
+
   /** Hellos judged in a second: half a core. 5,000 devices are back 5 s after a restart. */
   hellosPerSecond: 1000,
   /** Judged at the same time: the first of each workspace waits for its chain to be read. */

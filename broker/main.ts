@@ -9,11 +9,12 @@ import { createLogger } from "#adapters/logger.ts";
 import { fromSystem as fromPlace } from "#adapters/system-error.ts";
 import { ERRORS, errorShape, MeshError } from "#protocol/errors.ts";
 import { brokerOrigin } from "#protocol/frames.ts";
-import { backUp, renewLogIds } from "./adapters/backup.ts";
+import { backUp, markRestored } from "./adapters/backup.ts";
 import { type Options, readOptions } from "./adapters/options.ts";
 import { createPrometheus } from "./adapters/prometheus.ts";
 import { withReadingThread } from "./adapters/reading-thread.ts";
 import { listen } from "./adapters/server.ts";
+import { smtpMail } from "./adapters/smtp.ts";
 import { openSqliteStores } from "./adapters/sqlite-stores.ts";
 import { createBroker } from "./broker.ts";
 import { createBus } from "./bus.ts";
@@ -64,7 +65,7 @@ function runBackup({ data, json }: Options, file: string): void {
 
 function runRestored({ data, json }: Options): void {
   const unlock = ownFolder(data);
-  const workspaces = renewLogIds(join(data, DATABASE), systemRandom);
+  const workspaces = markRestored(join(data, DATABASE), systemRandom);
   unlock();
   process.stdout.write(
     json ? `${JSON.stringify({ workspaces })}\n` : `the logs of ${workspaces} workspaces have new ids\n`,
@@ -84,9 +85,10 @@ async function run(options: Options): Promise<void> {
   const world = { clock: systemClock, timers: systemTimers, random: systemRandom, curves: nodeCurves };
   // Nobody asks a daemon's own broker, and watching the event loop wakes an idle machine up.
   const counting = options.parentPipe ? {} : { metrics: createPrometheus() };
+  const mailing = options.smtpFile === undefined ? {} : { mail: smtpMail(options.smtpFile) };
   const make = (port: number) =>
     createBroker(
-      { ...world, ...stores, store, bus: createBus(), log, fatal, ...counting },
+      { ...world, ...stores, store, bus: createBus(), log, fatal, ...counting, ...mailing },
       {
         ...DEFAULT_TIMES,
         origins: originsOf(options, port),

@@ -12,6 +12,11 @@ export const COUNTERS = {
   presence_frames: { help: "Faces that devices have shown, and goodbyes." },
   received_bytes: { help: "Bytes of frames that came in." },
   sent_bytes: { help: "Bytes of frames that went out." },
+  mails: { help: "E-mails that were asked for, by what became of them.", by: "outcome" },
+  join_requests: {
+    help: "Requests to join by an invite that was mailed, by what became of them.",
+    by: "outcome",
+  },
   logins: { help: "Tries to log in, by what was right or the code of the refusal.", by: "outcome" },
   registrations: { help: "Accounts registered, and those that were there already.", by: "outcome" },
   refreshes: {

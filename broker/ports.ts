@@ -15,11 +15,16 @@ export type BrokerPorts = {
   accounts: AccountStore;
   bus: Bus;
   log: Log;
+  /** Without, the broker sends no e-mail. */
+  mail?: Mail;
   /** Without, nothing is counted. */
   metrics?: Metrics;
   /** Storage failed in a way that leaves memory and disk apart: the process has to end. */
   fatal(error: unknown): void;
 };
+
+/** Sends plain text. @throws MeshError refused, offline: without the address in them */
+export type Mail = { send(message: { to: string; subject: string; text: string }): Promise<void> };
 
 export type CountingPorts = BrokerPorts & { metrics: Metrics };
 

@@ -34,6 +34,7 @@ export function createRetention(
       idsBefore: now - LIMITS.idDays * DAY_MS,
       quotaBytes: retention.quotaBytes,
     };
+    await ports.store.dropJoinRequests(now - LIMITS.joinRequestDays * DAY_MS);
     for (let more = true; more && !stopped; ) {
       const bite = await ports.store.retain(due);
       for (const [workspace, floor] of bite.floors) await log.raiseFloor(workspace, floor);

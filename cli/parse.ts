@@ -41,7 +41,7 @@ export function findVerb(
   words: readonly string[],
 ): { verb: Verb; rest: readonly string[] } {
   const [first = ""] = words;
-  if (/^https?:\/\//.test(first)) return findVerb(verbs, ["join", ...words]);
+  if (/^[\s<("'`]*https?:\/\//i.test(first)) return findVerb(verbs, ["join", ...words]);
   const [noun = "", second] = current(words);
   for (const name of [`${noun} ${second}`, noun]) {
     const verb = verbs.find((one) => one.name === name || one.aliases?.includes(name));

@@ -1,6 +1,7 @@
 /** How things look in a terminal. Colours only there, and never against NO_COLOR. */
 import { stripVTControlCharacters, styleText } from "node:util";
 import type { Message } from "#protocol/features/message.ts";
+import type { Notice } from "#protocol/features/notice.ts";
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -39,6 +40,11 @@ export function dot(online: boolean): string {
 
 export function clock(iso: string): string {
   return new Date(iso).toTimeString().slice(0, 8);
+}
+
+/** Apart from messages: nobody has said it. */
+export function noticeLine({ workspace, at, text, read }: Notice): string {
+  return `${read ? " " : "•"} ${paint("dim", clock(at))} ${paint("yellow", "*")} ${safe(text)} ${paint("dim", `[${workspace}]`)}`;
 }
 
 export function messageLine({ id, from, to, text, replyTo, sentAt, read }: Message): string {

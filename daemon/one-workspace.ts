@@ -56,6 +56,9 @@ export function onlyWorkspace(peer: Peer, id: string): Peer {
     get database() {
       return refuse();
     },
+    get asking() {
+      return refuse();
+    },
     opened: () => [it()],
     broken: () => [],
     readable: () => [it()],
@@ -70,6 +73,8 @@ export function onlyWorkspace(peer: Peer, id: string): Peer {
     sync: { start: refuse, stop: refuse, settle: refuse, replace: refuse, trouble: () => null },
     renewSeed: async () => refuse(),
     move: async () => refuse(),
+    makeRoomFor: refuse,
+    remember: refuse,
     discardAll: async () => refuse(),
     rename: refuse,
     settleSlug: refuse,

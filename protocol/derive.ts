@@ -100,6 +100,21 @@ export function inviteSeed(secret: Uint8Array): Uint8Array {
   return deriveKey(secret, "invite");
 }
 
+/** Wraps a workspace key for whoever has an unattended invite's secret. */
+export function inviteWrapKey(
+  secret: Uint8Array,
+  workspace: string,
+  code: string,
+  epoch: number,
+): Uint8Array {
+  return deriveKey(secret, "invite-wrap", [fromBase64url(workspace), utf8(code), u32(epoch)]);
+}
+
+/** Wraps an invite's secret for somebody who asked for it; `pair` is the key between who approves and who asked. */
+export function inviteAnswerKey(pair: Uint8Array, workspace: string, code: string, user: string): Uint8Array {
+  return deriveKey(pair, "invite-answer", [fromBase64url(workspace), utf8(code), fromBase64url(user)]);
+}
+
 /** A name's nearest legal form: lower case, foreign characters to "-". Empty where nothing is left. */
 export function legalName(text: string): string {
   const legal = text

@@ -7,9 +7,10 @@ import { concat, fromBase64url, readU16, toBase64url, u16, utf8 } from "./bytes.
 import { certifiedDevice } from "./certificate.ts";
 import { MeshError } from "./errors.ts";
 import { signatureInput } from "./hash.ts";
+import { joinAnswer, joinRequest } from "./join-request.ts";
 import { strictJson } from "./json.ts";
 import { LIMITS } from "./limits.ts";
-import { bytes, chainHead, count, id, inviteCode, label, recordId, time } from "./schema.ts";
+import { bytes, chainHead, count, email, id, inviteCode, label, recordId, time } from "./schema.ts";
 
 const request = z.int().min(1);
 const labels = z.array(label).max(LIMITS.labels);
@@ -130,6 +131,28 @@ export const signal = z.strictObject({
   sealed: bytes.max(2 * LIMITS.signal),
   signature: bytes,
 });
+/** Asks for an invite's link to be sent by e-mail; the broker keeps no address. */
+export const mail = z.strictObject({ type: z.literal("mail"), request, code: inviteCode, email });
+export const mailed = z.strictObject({ type: z.literal("mailed"), request });
+/** Who asks to join by an invite that was mailed, and waits. */
+export const requests = z.strictObject({ type: z.literal("requests"), request, code: inviteCode });
+export const requested = z.strictObject({
+  type: z.literal("requested"),
+  /** Set in the answer to `requests`; else there is somebody new, and it is told to whoever made the invite. */
+  request: request.optional(),
+  code: inviteCode,
+  requests: z.array(z.strictObject({ at: time, request: joinRequest })).max(LIMITS.joinRequests),
+});
+/** Lets one of them in. */
+export const answer = z.strictObject({
+  type: z.literal("answer"),
+  request,
+  code: inviteCode,
+  user: id,
+  answer: joinAnswer,
+});
+export const answered = z.strictObject({ type: z.literal("answered"), request });
+
 /** The device that the signal `number` was for isn't connected. */
 export const gone = z.strictObject({ type: z.literal("gone"), dev: id, number: z.int().min(1) });
 
@@ -169,6 +192,9 @@ export const fromDevice = z.discriminatedUnion("type", [
   presence,
   pull,
   signal,
+  mail,
+  requests,
+  answer,
 ]);
 export const fromBroker = z.discriminatedUnion("type", [
   challenge,
@@ -179,6 +205,9 @@ export const fromBroker = z.discriminatedUnion("type", [
   faces,
   signal,
   gone,
+  mailed,
+  requested,
+  answered,
   heartbeat,
   error,
 ]);
@@ -189,6 +218,9 @@ export type HelloAck = z.infer<typeof helloAck>;
 export type Presence = z.infer<typeof presence>;
 export type Faces = z.infer<typeof faces>;
 export type Signal = z.infer<typeof signal>;
+export type Mail = z.infer<typeof mail>;
+export type Requested = z.infer<typeof requested>;
+export type Answer = z.infer<typeof answer>;
 export type ErrorFrame = z.infer<typeof error>;
 export type FromDevice = z.infer<typeof fromDevice>;
 export type FromBroker = z.infer<typeof fromBroker>;

@@ -3,7 +3,12 @@ import { describe, expect, test } from "vitest";
 import { codeOf } from "#test/code-of.ts";
 import { fixedBytes } from "#test/person.ts";
 import { toBase64url } from "./bytes.ts";
-import { decodeInviteLink, encodeInviteLink } from "./invite-link.ts";
+import {
+  decodeInviteAddress,
+  decodeInviteLink,
+  encodeInviteAddress,
+  encodeInviteLink,
+} from "./invite-link.ts";
 
 const sixteen = fc.uint8Array({ minLength: 16, maxLength: 16 });
 const fragment = toBase64url(fixedBytes("fragment"));
@@ -31,9 +36,27 @@ describe("an invite link", () => {
     expect(`${origin}${pathname}`).toBe("https://mesh.example/i/Ab3dE6gH");
   });
 
-  test("may have blanks around it from copying", () => {
-    expect(decodeInviteLink(` ${link}\n`)).toEqual(decodeInviteLink(link));
+  test("without its secret, as it goes by e-mail, is an address to ask at, and no link", () => {
+    const address = { broker: "https://mesh.example", code: "Ab3dE6gH" };
+    const text = encodeInviteAddress(address);
+    expect(text).toBe("https://mesh.example/i/Ab3dE6gH");
+    expect(decodeInviteAddress(`<${text}>.`)).toEqual(address);
+    expect(decodeInviteAddress(link)).toBeNull();
+    expect(codeOf(() => decodeInviteLink(text))).toBe("invite_malformed");
+    for (const cut of ["https://mesh.example/i/Ab3dE6g", "https://mesh.example/", "Ab3dE6gH", ""]) {
+      expect(
+        codeOf(() => decodeInviteAddress(cut)),
+        cut,
+      ).toBe("invite_malformed");
+    }
   });
+
+  test.each([` ${link}\n`, `<${link}>`, `"${link}"`, `'${link}'`, `(${link}).`, `\`${link}\`,`])(
+    "may have around it what it was copied with: %s",
+    (text) => {
+      expect(decodeInviteLink(text)).toEqual(decodeInviteLink(link));
+    },
+  );
 });
 
 describe("as invite_malformed is refused", () => {
@@ -58,7 +81,7 @@ describe("as invite_malformed is refused", () => {
     ["a fragment that is too long", `https://mesh.example/i/Ab3dE6gH#${toBase64url(fixedBytes("long", 33))}`],
     ["a fragment with a foreign character", link.replace(/.$/, "!")],
     ["a fragment with padding", `${link}=`],
-    ["text glued to its end", `${link}.`],
+    ["text glued to its end", `${link}and`],
     ["stray bits in its last character", link.replace(/.$/, "B")],
     ["a code in the fragment only", `https://mesh.example/#/i/Ab3dE6gH#${fragment}`],
   ])("%s", (_, text) => {

@@ -27,6 +27,10 @@ export const LIMITS = {
   faces: 50,
   /** Devices in a workspace from which on presence is only told when asked for. */
   presencePush: 200,
+  /** Requests to join by one invite that may wait at once. */
+  joinRequests: 20,
+  /** Days after which one that nobody answered is forgotten. */
+  joinRequestDays: 7,
   /** Records in one `page`. */
   page: 200,
   /** Labels one connection may be subscribed to. */

@@ -12,6 +12,11 @@ export const bytes = z
   .string()
   .regex(/^[A-Za-z0-9_-]*$/, "not base64url")
   .refine(endsWithItsBytes, "not base64url: it is cut, or has stray bits");
+/** One mailbox, and nothing that a mail's head could take for more. */
+export const email = z
+  .string()
+  .max(254)
+  .regex(/^[^\s@<>()[\]"',;:\\]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$/, "not an e-mail address");
 export const label = z.union([id, z.enum(["*", "chain"])]);
 export const count = z.int().min(0);
 /** Of a seed; in four bytes where it is signed, in nine digits where a record names its key. */

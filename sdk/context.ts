@@ -13,6 +13,7 @@ import type { Told } from "#protocol/signal.ts";
 import type { Account } from "./account/account.ts";
 import { type Condition, createCondition } from "./condition.ts";
 import type { Applied, Feature, Index } from "./feature.ts";
+import type { Asking } from "./membership/approvals.ts";
 import { type Chain, type ChainView, loadChain } from "./membership/chain.ts";
 import type { InviteSecret } from "./membership/invite.ts";
 import { createKeyring, type Keyring } from "./membership/keyring.ts";
@@ -35,6 +36,10 @@ export type Happening =
   | { type: "acked"; id: string }
   | { type: "chain"; before: ChainState | null; state: ChainState }
   | { type: "key" }
+  /** The join is done, or can't be: what was kept for it is of no more use. */
+  | { type: "joined" }
+  /** Somebody asks to join by an invite that was mailed from here. */
+  | { type: "asked"; fresh: readonly Asking[] }
   /** Sessions of this device came, went or changed. */
   | { type: "sessions" }
   | { type: "told"; told: Told; from: Teller }

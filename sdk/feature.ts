@@ -1,7 +1,7 @@
 /** How a feature keeps its index of the records and answers its methods. */
 import type { ChainState } from "#protocol/chain/state.ts";
 import type { Database } from "#protocol/ports.ts";
-import type { Put } from "#protocol/record.ts";
+import type { Put, SealedRecord } from "#protocol/record.ts";
 import type { Events, MeshEvent } from "#protocol/registry.ts";
 
 /** Where an event stands. Null sequence and time: said here, not yet given its place by the broker. `put`: of a put. */
@@ -18,6 +18,9 @@ export type Applied = {
 /** What `apply` sees: the indexes, and who I am. It runs inside the transaction that takes the record in. */
 export type Index = { db: Database; me: string; chain: ChainState };
 
+/** An entry of the membership chain, between the states that it leads from and to. */
+export type ChainStep = { before: ChainState; after: ChainState; record: SealedRecord };
+
 export type Feature = {
   name: string;
   /** Its tables. A change of this text drops and rebuilds the index from the records. */
@@ -27,6 +30,8 @@ export type Feature = {
    * its sequence, then with it. Of puts to one cell the highest version counts; one that is a tombstone takes it away.
    */
   apply: { [K in keyof Events]?: (index: Index, event: Events[K], record: Applied) => void };
+  /** Of each entry after the genesis, in the transaction that takes it in. The same one may come twice. */
+  entered?(index: Index, step: ChainStep): void;
 };
 
 export function applyEvent(
@@ -40,6 +45,10 @@ export function applyEvent(
     const take = apply[event.kind] as ((index: Index, event: MeshEvent, record: Applied) => void) | undefined;
     take?.(index, event, record);
   }
+}
+
+export function applyStep(features: readonly Feature[], index: Index, step: ChainStep): void {
+  for (const { entered } of features) entered?.(index, step);
 }
 
 /** Names of the tables that a feature's SQL makes. */

@@ -5,11 +5,13 @@ import type { Database } from "#protocol/ports.ts";
 import { type Account, openAccountDatabase } from "./account/account.ts";
 import { fetchSeeds } from "./account/devices.ts";
 import { createErrands } from "./account/errands.ts";
+import { learnFormer } from "./account/former.ts";
 import { createPerson, type Person } from "./account/person.ts";
 import { renewSeed } from "./account/renewal.ts";
 import { type AccountSync, createAccountSync } from "./account/sync.ts";
 import type { Happening } from "./context.ts";
 import type { Feature } from "./feature.ts";
+import { type AskingToJoin, createAskingToJoin } from "./membership/asking.ts";
 import type { InviteSecret } from "./membership/invite.ts";
 import type { PeerPorts } from "./ports.ts";
 import { choose, requireShared } from "./which-workspace.ts";
@@ -53,6 +55,8 @@ export type Peer = {
   /** Opens a workspace that this account is to join; without an invite, one that it is in by another device. */
   add(workspace: string, broker: string, invite: InviteSecret | null): Promise<Opened>;
   remove(opened: Opened): Promise<void>;
+  /** Invites that came by e-mail, until somebody let us in. */
+  asking: AskingToJoin;
   /** Counts a workspace among the broken from now on: its database has failed. */
   setAside(id: string, why: MeshError): Promise<void>;
   use(opened: Opened): void;
@@ -77,6 +81,10 @@ export type Peer = {
   discardAll(): Promise<void>;
   /** From now on a workspace of this member alone is kept at another broker. */
   move(opened: Opened, broker: string): Promise<void>;
+  /** The workspace that is called so gets another name. */
+  makeRoomFor(slug: string): void;
+  /** Tells the person's other machines of all workspaces that are here. */
+  remember(): void;
   listen(listener: (where: Opened, happening: Happening) => void): () => void;
   start(): void;
   stop(): Promise<void>;
@@ -108,6 +116,7 @@ export async function createPeer(
 
   const workspaces = createWorkspaces(ports, database, person, features, { hear, sessions: () => sessions });
   const { opened, broken } = workspaces;
+  const asking = createAskingToJoin(ports, person, database, workspaces.add);
 
   const sync = createAccountSync({
     ports,
@@ -145,6 +154,7 @@ export async function createPeer(
       ports.renamed?.(name);
       for (const one of opened) hear(one, { type: "key" });
     }
+    if (learnFormer(ports, person)) await seedsChanged();
     await workspaces.follow();
   };
 
@@ -193,6 +203,7 @@ export async function createPeer(
     create: workspaces.create,
     add: workspaces.add,
     remove: workspaces.remove,
+    asking,
     setAside: workspaces.setAside,
     use: workspaces.use,
     rename(one, name) {
@@ -212,8 +223,13 @@ export async function createPeer(
       return { fallen, waiting: slugs };
     },
     move: workspaces.move,
+    makeRoomFor: workspaces.makeRoomFor,
+    remember: workspaces.rememberAll,
     reopen: workspaces.reopen,
-    discardAll: workspaces.discardAll,
+    async discardAll() {
+      asking.forget();
+      await workspaces.discardAll();
+    },
     follow,
     listen(listener) {
       listeners.add(listener);
@@ -221,9 +237,11 @@ export async function createPeer(
     },
     start() {
       workspaces.start();
+      asking.start();
       sync.start();
     },
     async stop() {
+      asking.stop();
       sync.stop();
       await workspaces.stop();
       database.close();

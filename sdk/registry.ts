@@ -6,6 +6,7 @@ import { group, groupHandlers } from "./features/group.ts";
 import { inviteHandlers } from "./features/invite.ts";
 import { introduceMyself, member, peerHandlers } from "./features/member.ts";
 import { message, messageHandlers } from "./features/message.ts";
+import { notice } from "./features/notice.ts";
 import { createReceiptSender, receipt } from "./features/receipt.ts";
 import { bounceUnknown, giveToSession } from "./features/routing.ts";
 import { claimNames, session } from "./features/session.ts";
@@ -16,7 +17,7 @@ import type { Abilities, Caller, Peer } from "./peer.ts";
 import type { Brokers } from "./which-broker.ts";
 
 export const abilities: Abilities = {
-  features: [workspace, member, session, group, message, receipt, topic],
+  features: [workspace, member, session, group, message, notice, receipt, topic],
   reactions: [
     learnName,
     introduceMyself,

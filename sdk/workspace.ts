@@ -12,6 +12,8 @@ import { type Context, createContext, type Happening, type Membering } from "./c
 import type { Feature } from "./feature.ts";
 import { createAnswers } from "./link/answers.ts";
 import { createLink, type Link, type LinkOwner } from "./link/link.ts";
+import { createApprovals } from "./membership/approvals.ts";
+import { chainSteps } from "./membership/chain.ts";
 import { createMembership } from "./membership/membership.ts";
 import { createTopicChanges } from "./membership/topic-changes.ts";
 import { createOutgoing } from "./outgoing/outgoing.ts";
@@ -49,6 +51,7 @@ export async function openWorkspace(
       { from: me, dev: account.device.id },
       context.open,
       context.cells.provisional,
+      chainSteps(ports, replica, workspace),
     );
   }
 
@@ -61,8 +64,8 @@ export async function openWorkspace(
       if (error) {
         context.trouble = error;
         link?.stop();
-      } else context.invite = null;
-      context.changed.notify();
+      }
+      endJoining(context);
     },
   });
   const ready = createReady(context, membership.propose);
@@ -79,6 +82,7 @@ export async function openWorkspace(
     },
     fetch: (label) => history.fill(label, "", Number.POSITIVE_INFINITY),
   });
+  const approvals = createApprovals(context, () => link);
   const outgoing = createOutgoing(context, {
     transmit: (records) => link?.sendRecords(records),
     wake: () => link?.wake(),
@@ -115,6 +119,7 @@ export async function openWorkspace(
     chainChanged() {
       presence.retry();
       membership.react();
+      approvals.chainChanged();
       outgoing.pump();
     },
     topicsChanged: topics.look,
@@ -163,6 +168,7 @@ export async function openWorkspace(
       else if (frame.type === "faces") presence.heard(frame);
       else if (frame.type === "signal") signals.heard(frame);
       else if (frame.type === "gone") signals.gone(frame.number);
+      else if (frame.type === "requested") approvals.heard(frame);
       else if (!answers.acked(frame.id)) outgoing.acked(frame.id, frame.seq);
     },
     outdone(conflict) {
@@ -182,10 +188,15 @@ export async function openWorkspace(
         if (why && isLasting(why.code)) context.trouble = why;
         // A join that can't be, a device that may never come again: trying again changes nothing.
         const isOver = context.invite ? why && isLasting(why.code) : why?.code === "device_revoked";
-        if (isOver) link?.stop();
+        if (isOver) {
+          link?.stop();
+          endJoining(context);
+        }
       }
       context.tell({ type: "link", state });
-      if (state === "online") membership.react();
+      if (state !== "online") return;
+      membership.react();
+      if (context.greeting?.standing === "member") approvals.linkUp();
     },
   };
   const link: Link | null = membering.broker
@@ -201,6 +212,7 @@ export async function openWorkspace(
     topicKeys: context.topicKeys,
     presence,
     signals,
+    approvals,
     changed: context.changed,
     history,
     chain: () => context.chain.known.state,
@@ -210,7 +222,11 @@ export async function openWorkspace(
     verifyAll: () => verifyAll(context),
     /** Why there is no link at the moment, as far as it is known. */
     linkTrouble: () => link?.trouble() ?? null,
+    /** Dials at once, where it would wait for a while. */
+    wake: () => link?.wake(),
     isJoining: () => context.invite !== null,
+    /** Whether it ever was one, as far as the chain is here. */
+    wasMember: () => context.chain.known.state?.members.has(me) === true,
     isMember: () => {
       const { state } = context.chain.known;
       return state !== null && activeMember(state, me) !== undefined;
@@ -272,6 +288,12 @@ export async function openWorkspace(
   };
 }
 
+function endJoining(context: Context): void {
+  if (!context.invite) return;
+  context.invite = null;
+  context.tell({ type: "joined" });
+}
+
 /** The device that made the genesis brings it to a broker that doesn't have it, whoever owns the workspace now. */
 function mayFound({ replica, account }: Context): boolean {
   const [genesis] = replica.chain();
@@ -283,6 +305,7 @@ function isLasting(code: ErrorCode): boolean {
   return (
     code === "version_skew" ||
     code === "not_a_member" ||
+    code === "not_registered" ||
     code === "device_revoked" ||
     code.startsWith("invite_") ||
     code.startsWith("chain_")

@@ -9,7 +9,7 @@ import type { Person } from "./account/person.ts";
 import type { Happening } from "./context.ts";
 import type { Feature } from "./feature.ts";
 import { foundWorkspace } from "./membership/found.ts";
-import { type InviteSecret, inviteFromText, inviteToText } from "./membership/invite.ts";
+import { forgetInvite, type InviteSecret, keepInvite, keptInvite } from "./membership/invite.ts";
 import type { Broken, Opened } from "./peer.ts";
 import type { PeerPorts } from "./ports.ts";
 import { openWorkspace } from "./workspace.ts";
@@ -31,8 +31,8 @@ export function createWorkspaces(
   const { document } = person;
   const opened: Opened[] = [];
   const broken: Broken[] = [];
-  /** Those whose invite is still kept. */
-  const joining = new Set<string>();
+  /** Those whose invite is still kept, with its code. */
+  const joining = new Map<string, string>();
   let started = false;
 
   const rowOf = (id: string): SqlRow => {
@@ -47,12 +47,13 @@ export function createWorkspaces(
     broker: string | null,
     { invite = null, named = true }: { invite?: InviteSecret | null; named?: boolean } = {},
   ) => {
+    if (invite) keepInvite(ports.keychain, invite);
     database
       .sql(
         `INSERT INTO workspaces (id, slug, broker, invite, unnamed, position)
          VALUES (?, ?, ?, ?, ?, (SELECT coalesce(max(position), 0) + 1 FROM workspaces))`,
       )
-      .run(id, slug, broker, invite && inviteToText(invite), named ? 0 : 1);
+      .run(id, slug, broker, invite?.code ?? null, named ? 0 : 1);
     return rowOf(id);
   };
 
@@ -69,20 +70,28 @@ export function createWorkspaces(
   const hear = (where: Opened, happening: Happening) => {
     const { id } = where.workspace;
     if (joining.has(id) && !where.workspace.isJoining()) {
-      joining.delete(id);
-      database.sql("UPDATE workspaces SET invite = NULL WHERE id = ?").run(id);
+      forgetJoining(id);
       if (!where.workspace.trouble()) remember(where);
     }
     owner.hear(where, happening);
+  };
+
+  /** The secret goes first: where a crash leaves the code without it, the join counts as over. */
+  const forgetJoining = (id: string) => {
+    const code = joining.get(id);
+    if (code === undefined) return;
+    forgetInvite(ports.keychain, code);
+    joining.delete(id);
+    database.sql("UPDATE workspaces SET invite = NULL WHERE id = ?").run(id);
   };
 
   const open = async (row: SqlRow): Promise<Opened> => {
     const membering = {
       id: String(row.id),
       broker: row.broker === null ? null : String(row.broker),
-      invite: inviteFromText(row.invite === null ? null : String(row.invite)),
+      invite: keptInvite(ports.keychain, row.invite === null ? null : String(row.invite)),
     };
-    if (membering.invite) joining.add(membering.id);
+    if (row.invite !== null) joining.set(membering.id, String(row.invite));
     // The workspace tells of itself once it is open, and by then `one` is made.
     const workspace = await openWorkspace(
       ports,
@@ -146,6 +155,7 @@ export function createWorkspaces(
   const discard = async (one: Opened) => {
     opened.splice(opened.indexOf(one), 1);
     await one.workspace.stop();
+    forgetJoining(one.workspace.id);
     database.sql("DELETE FROM workspaces WHERE id = ?").run(one.workspace.id);
     ports.removeDatabase(one.workspace.id);
   };
@@ -183,14 +193,19 @@ export function createWorkspaces(
     async add(id: string, broker: string, invite: InviteSecret | null): Promise<Opened> {
       const hurt = broken.find((one) => one.id === id);
       if (hurt) throw hurt.why;
-      const known = opened.find(({ workspace }) => workspace.id === id);
+      let known = opened.find(({ workspace }) => workspace.id === id);
+      if (known && !known.workspace.isJoining() && !known.workspace.wasMember()) {
+        // An earlier join that failed while nobody looked.
+        await discard(known);
+        known = undefined;
+      }
       if (known)
         throw new MeshError(
           "conflict",
           `You are in this workspace already: ${known.slug}.`,
           `claudemesh workspace use ${known.slug}`,
         );
-      const slug = freeSlug(`w-${id.slice(0, 6).toLowerCase()}`);
+      const slug = freeSlug(provisionalSlug(id));
       const one = await open(insert(id, slug, broker, { invite, named: false }));
       begin(one);
       return one;
@@ -215,6 +230,13 @@ export function createWorkspaces(
     rename(one: Opened, name: string): void {
       callIt(one, name === one.slug ? name : newSlug(name));
       remember(one);
+    },
+    makeRoomFor(slug: string): void {
+      const one = opened.find((other) => other.slug === slug);
+      if (one) callIt(one, freeSlug(slug));
+    },
+    rememberAll(): void {
+      for (const one of opened) remember(one);
     },
     settleSlug(one: Opened, name: string): void {
       if (rowOf(one.workspace.id).unnamed !== 1) return;
@@ -258,6 +280,7 @@ export function createWorkspaces(
     async discardAll(): Promise<void> {
       for (const one of [...opened]) await discard(one);
       for (const { id } of broken.splice(0)) {
+        forgetJoining(id);
         database.sql("DELETE FROM workspaces WHERE id = ?").run(id);
         ports.removeDatabase(id);
       }
@@ -277,4 +300,9 @@ function unusable(slug: string, error: unknown): MeshError {
     `The workspace ${slug} can't be used: ${message}`,
     "See what `claudemesh doctor` says of it.",
   );
+}
+
+/** Until the workspace's own name is known. */
+export function provisionalSlug(id: string): string {
+  return `w-${id.slice(0, 6).toLowerCase()}`;
 }

@@ -45,6 +45,8 @@ export type InviteOptions = {
   uses?: number;
   expiresAt?: number;
   code?: string;
+  wrapped?: string;
+  mail?: true;
 };
 /** What a record says other than its author would; `signer` is the device that signs it. */
 export type Forgery = Partial<Header> & { signer?: TestDevice };
@@ -122,8 +124,12 @@ function chainFrom(steps: Step[], keys: Uint8Array[], nextSequence: number) {
       const code = options.code ?? `Invite${String(state.invites.size).padStart(2, "0")}`;
       const secret = fixedBytes(`secret of ${code}`, 16);
       const key = toBase64url(await nodeCurves.signingPublicKey(inviteSeed(secret)));
-      const { role = "member", expiresAt = CREATED + A_WEEK, uses = 1 } = options;
-      return { entry: { type: "invite", code, key, role, expiresAt, uses }, invite: { code, secret } };
+      const { role = "member", expiresAt = CREATED + A_WEEK, uses = 1, wrapped, mail } = options;
+      const kind = { ...(wrapped === undefined ? {} : { wrapped }), ...(mail ? { mail } : {}) };
+      return {
+        entry: { type: "invite", code, key, role, expiresAt, uses, ...kind },
+        invite: { code, secret },
+      };
     },
     async join(who: Person, { code, secret }: TestInvite, device = who.device): Promise<Entry<"join">> {
       const { publicKey: sealing } = await sealingKeys(who, workspace);

@@ -14,7 +14,7 @@ import { openSqliteStores } from "#broker/adapters/sqlite-stores.ts";
 import { createBroker } from "#broker/broker.ts";
 import { createBus } from "#broker/bus.ts";
 import type { BrokerLimits } from "#broker/limits.ts";
-import { DEFAULT_RETENTION } from "#broker/ports.ts";
+import { type BrokerPorts, DEFAULT_RETENTION } from "#broker/ports.ts";
 import { fromBase64url, toBase64url } from "#protocol/bytes.ts";
 import type { ErrorCode } from "#protocol/errors.ts";
 import type { Message } from "#protocol/features/message.ts";
@@ -30,6 +30,9 @@ import { abilities, type PeerHandlers, peerHandlersOf } from "#sdk/registry.ts";
 export const ORIGIN = "http://mesh.test";
 
 export type Frame = string | Uint8Array;
+export type HttpAnswer = { status: number; body: unknown };
+/** What is answered; `ask` has it from the broker. */
+export type OverHttp = (url: string, params: unknown, ask: () => Promise<HttpAnswer>) => Promise<HttpAnswer>;
 /** What becomes of a frame on its way: itself, others, or nothing. */
 export type Tamper = (frame: Frame) => readonly Frame[];
 
@@ -40,6 +43,8 @@ export type Member = {
   /** Frames from and to this person's device pass through these. */
   toBroker: Tamper;
   toDevice: Tamper;
+  /** What the broker is asked over HTTP passes through this. */
+  overHttp: OverHttp;
   /** Cuts every connection; the device comes back by itself. */
   cut(): void;
   opened(): Opened;
@@ -57,7 +62,11 @@ const LIMIT_MS = 10_000;
 
 export type Mesh = Awaited<ReturnType<typeof createMesh>>;
 
-export async function createMesh(limits: Partial<BrokerLimits> = {}) {
+/** Without `mail` the broker sends none. */
+export async function createMesh(
+  limits: Partial<BrokerLimits> = {},
+  mailing: Pick<BrokerPorts, "mail"> = {},
+) {
   const folder = mkdtempSync(join(tmpdir(), "mesh-"));
   const logged: string[] = [];
   let ahead = 0;
@@ -73,7 +82,7 @@ export async function createMesh(limits: Partial<BrokerLimits> = {}) {
   const path = join(folder, "broker.db");
   const startBroker = () =>
     createBroker(
-      { ...world, ...openSqliteStores(path), bus: createBus(), fatal },
+      { ...world, ...openSqliteStores(path), bus: createBus(), fatal, ...mailing },
       {
         origins: new Set([ORIGIN]),
         heartbeatMs: 200,
@@ -129,8 +138,11 @@ export async function createMesh(limits: Partial<BrokerLimits> = {}) {
         const asked = post && { method: "POST", headers: post.headers, body: JSON.stringify(post.body) };
         const headers = { ...post?.headers, "content-type": "application/json" };
         const request = new Request(url, asked && { ...asked, headers });
-        const response = await broker.http.fetch(request, { address: device });
-        return { status: response.status, body: await response.json() };
+        const ask = async () => {
+          const response = await broker.http.fetch(request, { address: device });
+          return { status: response.status, body: await response.json() };
+        };
+        return member.overHttp(url, post?.body, ask);
       },
       keychain: keychainOf(secrets),
       openDatabase: (database, migrations) =>
@@ -150,6 +162,7 @@ export async function createMesh(limits: Partial<BrokerLimits> = {}) {
       handlers,
       toBroker: (frame) => [frame],
       toDevice: (frame) => [frame],
+      overHttp: (_url, _params, ask) => ask(),
       cut() {
         for (const cut of cuts) cut();
         cuts.clear();

@@ -11,6 +11,7 @@ import { equalBytes, fromBase64url } from "#protocol/bytes.ts";
 import { verifyCertificate } from "#protocol/certificate.ts";
 import { idOf } from "#protocol/derive.ts";
 import { MeshError } from "#protocol/errors.ts";
+import { createAddressPace } from "../address-pace.ts";
 import {
   type AccountPorts,
   type Asking,
@@ -20,7 +21,6 @@ import {
   requireSignature,
   sessionOf,
 } from "./asking.ts";
-import { createAddressPace } from "./pace.ts";
 import { familyOf, newFamily, newRefresh, refreshHash } from "./refresh.ts";
 import type { Account, Entry } from "./store.ts";
 import { createThrottle, slowDown } from "./throttle.ts";

@@ -16,6 +16,7 @@ export type Options = {
   publicUrls: string[];
   trustedProxies: string[];
   metricsTokenFile: string | undefined;
+  smtpFile: string | undefined;
   backup: string | undefined;
   restored: boolean;
   registeredOnly: boolean;
@@ -59,6 +60,10 @@ export function readOptions(argv: string[]): Options {
       describe:
         "a file with the token that opens /metrics from anywhere; without, it is for this machine only",
     })
+    .option("smtp-file", {
+      type: "string",
+      describe: 'a file with {"url":"smtp://user:password@host:587","from":"…"}: invites may go by e-mail',
+    })
     .option("registered-only", {
       type: "boolean",
       default: false,
@@ -88,7 +93,8 @@ export function readOptions(argv: string[]): Options {
     })
     .parseSync();
   const { host, port, json, data, parentPipe, retainDays, retainMb, backup, restored } = values;
-  const { publicUrl: publicUrls, trustedProxy: trustedProxies, metricsTokenFile, registeredOnly } = values;
+  const { publicUrl: publicUrls, trustedProxy: trustedProxies, metricsTokenFile, smtpFile } = values;
+  const { registeredOnly } = values;
   if (!Number.isInteger(port) || port < 0 || port > 65535) {
     throw new MeshError("usage", "--port is not a port.", "Give a number from 0 to 65535.");
   }
@@ -112,6 +118,7 @@ export function readOptions(argv: string[]): Options {
     publicUrls,
     trustedProxies,
     metricsTokenFile,
+    smtpFile,
     backup,
     restored,
     registeredOnly,

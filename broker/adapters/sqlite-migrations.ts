@@ -1,4 +1,4 @@
-/** The tables of the broker's one file: the log, and accounts. A backup of it carries both. */
+/** The tables of the broker's one file: the log, accounts, who asks to join. A backup of it carries all. */
 import type { Migration } from "#protocol/ports.ts";
 
 export const MIGRATIONS: readonly Migration[] = [
@@ -63,8 +63,9 @@ export const MIGRATIONS: readonly Migration[] = [
       ) STRICT, WITHOUT ROWID;
       CREATE TABLE families (
         id TEXT PRIMARY KEY, user TEXT NOT NULL REFERENCES accounts, device TEXT NOT NULL,
-        -- SHA-256 of the token that nobody has used, and of the last that somebody has.
-        current BLOB NOT NULL, previous BLOB,
+        -- SHA-256 of the token that nobody has used, and of the last that somebody has. Without either, which is
+        -- how a restored backup begins, the next one counts.
+        current BLOB, previous BLOB,
         expires_at INTEGER NOT NULL, revoked_at INTEGER
       ) STRICT;
       CREATE INDEX families_by_device ON families (user, device);
@@ -74,6 +75,16 @@ export const MIGRATIONS: readonly Migration[] = [
         PRIMARY KEY (user, device, number)
       ) STRICT;
       CREATE TABLE signing_keys (id TEXT PRIMARY KEY, seed BLOB NOT NULL, created_at INTEGER NOT NULL) STRICT;
+    `,
+  },
+  {
+    name: "0003-join-requests",
+    sql: `
+      -- By invites that were mailed. Whoever comes again replaces what they asked, until it is answered.
+      CREATE TABLE join_requests (
+        code TEXT NOT NULL, user TEXT NOT NULL, at INTEGER NOT NULL, request TEXT NOT NULL, answer TEXT,
+        PRIMARY KEY (code, user)
+      ) STRICT, WITHOUT ROWID;
     `,
   },
 ];

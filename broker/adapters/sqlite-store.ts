@@ -110,18 +110,56 @@ export function openSqliteStore(path: string, database = openSqlite(path, MIGRAT
       return row ? String(row.id) : null;
     },
 
+    async joinRequests(code) {
+      const rows = database.sql("SELECT * FROM join_requests WHERE code = ? ORDER BY at").all(code);
+      return rows.map(({ user, at, request, answer }) => ({
+        user: String(user),
+        at: Number(at),
+        request: String(request),
+        answer: answer === null ? null : String(answer),
+      }));
+    },
+
+    async putJoinRequest(code, { user, at, request }) {
+      durably(() =>
+        database
+          .sql(
+            `INSERT INTO join_requests (code, user, at, request) VALUES (?, ?, ?, ?)
+             ON CONFLICT DO UPDATE SET at = excluded.at, request = excluded.request WHERE answer IS NULL`,
+          )
+          .run(code, user, at, request),
+      );
+    },
+
+    async answerJoinRequest(code, user, answer) {
+      durably(() =>
+        database
+          .sql("UPDATE join_requests SET answer = ? WHERE code = ? AND user = ?")
+          .run(answer, code, user),
+      );
+    },
+
+    async dropJoinRequests(before) {
+      database.sql("DELETE FROM join_requests WHERE at < ?").run(before);
+    },
+
     async retain(retention) {
-      try {
-        return database.transaction(() => removeOld(database, retention));
-      } catch (error) {
-        throw namedIfFull(error);
-      }
+      return durably(() => database.transaction(() => removeOld(database, retention)));
     },
 
     async close() {
       database.close();
     },
   };
+}
+
+/** @throws MeshError storage_full */
+function durably<T>(run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    throw namedIfFull(error);
+  }
 }
 
 function write(database: Database, numberOf: (workspace: string) => number, commit: Commit): void {

@@ -13,6 +13,7 @@ import { CHAIN, EVERYONE } from "#protocol/ids.ts";
 import { LIMITS } from "#protocol/limits.ts";
 import type { Socket } from "#protocol/ports.ts";
 import { PROTOCOL_VERSION } from "#protocol/version.ts";
+import type { Invites } from "../invites/invites.ts";
 import type { BrokerLimits } from "../limits.ts";
 import type { Author } from "../log/judge.ts";
 import type { Log, WorkspaceLog } from "../log/log.ts";
@@ -37,6 +38,7 @@ export type Floor = {
   config: BrokerConfig;
   limits: BrokerLimits;
   log: Log;
+  invites: Invites;
   admission: Admission;
   presence: PresenceBook;
   showing: Showing;
@@ -47,7 +49,15 @@ export type Floor = {
 type SendError = (error: unknown, about?: { id?: string; request?: number }) => void;
 
 /** A greeted device's place in its workspace. */
-type Seat = { author: Author; room: Room; occupant: Occupant; intake: Intake; reading: Reading };
+type Seat = {
+  author: Author;
+  room: Room;
+  occupant: Occupant;
+  intake: Intake;
+  reading: Reading;
+  /** The broker's address as the device knows it. */
+  origin: string;
+};
 
 type Owner = {
   /** The broker knows who it is, or that it won't. May be called more than once. */
@@ -112,7 +122,7 @@ export function serveConnection(floor: Floor, socket: Socket, { known, gone }: O
         const beginning = await beginningOf(ports, hello, log);
         if (ended) return;
         const way = { pace, refuse, sendError };
-        seat = takeSeat(floor, socket, log, admitted, hello.labels, beginning, way);
+        seat = takeSeat(floor, socket, log, admitted, hello, beginning, way);
         metrics.count("hellos", 1, admitted.standing);
       } finally {
         if (!seat) floor.log.release(log);
@@ -179,7 +189,7 @@ function takeSeat(
   socket: Socket,
   log: WorkspaceLog,
   admitted: Omit<Author, "halted">,
-  wanted: readonly string[],
+  { labels: wanted, origin }: Hello,
   { resume, cursor }: Beginning,
   { pace, refuse, sendError }: { pace: Pace; refuse: (error: unknown) => void; sendError: SendError },
 ): Seat {
@@ -223,13 +233,14 @@ function takeSeat(
     for (const frame of floor.presence.connected(log.id, admitted.dev)) socket.send(encodeFrame(frame));
   }
   const intake = createIntake(floor, socket, log, author, pace, sendError);
-  return { author, room, occupant, intake, reading: createReading(ports.store, log.id, socket, limits) };
+  const reading = createReading(ports.store, log.id, socket, limits);
+  return { author, room, occupant, intake, reading, origin };
 }
 
 async function answer(
   floor: Floor,
   socket: Socket,
-  { author, room, occupant, reading }: Seat,
+  { author, room, occupant, reading, origin }: Seat,
   frame: Exclude<FromDevice, { type: "hello" }>,
   excess: Excess | null,
   sendError: SendError,
@@ -248,6 +259,9 @@ async function answer(
     case "pull":
     case "subscribe":
     case "read":
+    case "mail":
+    case "requests":
+    case "answer":
       break;
   }
   const { request } = frame;
@@ -271,10 +285,36 @@ async function answer(
       const faces = floor.presence.pull(room.log.id, frame.after);
       return socket.send(encodeFrame({ ...faces, request }));
     }
-    requireOwnLabel(room.log, author.member, frame.label);
-    await reading.page(frame);
+    if (frame.type === "read") {
+      requireOwnLabel(room.log, author.member, frame.label);
+      return await reading.page(frame);
+    }
+    await answerInvite(floor.invites, socket, room.log, author, origin, frame);
   } catch (error) {
     sendError(error, { request });
+  }
+}
+
+async function answerInvite(
+  invites: Invites,
+  socket: Socket,
+  log: WorkspaceLog,
+  { member }: Author,
+  origin: string,
+  frame: Extract<FromDevice, { type: "mail" | "requests" | "answer" }>,
+): Promise<void> {
+  const { request, code } = frame;
+  switch (frame.type) {
+    case "mail":
+      await invites.mail(log, member, origin, frame);
+      return socket.send(encodeFrame({ type: "mailed", request }));
+    case "requests": {
+      const requests = await invites.waiting(log, member, code);
+      return socket.send(encodeFrame({ type: "requested", request, code, requests }));
+    }
+    case "answer":
+      await invites.answer(log, member, frame);
+      return socket.send(encodeFrame({ type: "answered", request }));
   }
 }
 

@@ -2,6 +2,7 @@
 import { errorShape } from "#protocol/errors.ts";
 import { encodeFrame } from "#protocol/frames.ts";
 import type { Socket } from "#protocol/ports.ts";
+import type { Invites } from "../invites/invites.ts";
 import { BROKER_LIMITS } from "../limits.ts";
 import type { WorkspaceLog } from "../log/log.ts";
 import type { BrokerConfig, CountingPorts } from "../ports.ts";
@@ -33,7 +34,12 @@ export type Gateway = {
   stop(limitMs: number): Promise<void>;
 };
 
-export function createGateway(ports: CountingPorts, config: BrokerConfig, log: WatchedLog): Gateway {
+export function createGateway(
+  ports: CountingPorts,
+  config: BrokerConfig,
+  log: WatchedLog,
+  invites: Invites,
+): Gateway {
   const { metrics } = ports;
   const limits = { ...BROKER_LIMITS, ...config.limits };
   const presence = createPresenceBook(ports, config);
@@ -86,7 +92,7 @@ export function createGateway(ports: CountingPorts, config: BrokerConfig, log: W
     };
   });
 
-  const floor = { ports, config, limits, log, admission, presence, showing, enter, leave };
+  const floor = { ports, config, limits, log, invites, admission, presence, showing, enter, leave };
   return {
     accept(socket, address = "") {
       if (stopped) return turnAway(socket, "stopping", "The broker stops.");

@@ -2,7 +2,7 @@
 import { deviceRevoked } from "#protocol/chain/certificates.ts";
 import { isInAt } from "#protocol/chain/state.ts";
 import { MeshError } from "#protocol/errors.ts";
-import { encodeFrame, encodeRecordFrame, type Faces, type Signal } from "#protocol/frames.ts";
+import { encodeFrame, encodeRecordFrame, type Faces, type Requested, type Signal } from "#protocol/frames.ts";
 import type { Committed, News } from "../bus.ts";
 import type { WorkspaceLog } from "../log/log.ts";
 import type { Feeder } from "./feeder.ts";
@@ -78,6 +78,12 @@ export function createRoom(log: WorkspaceLog, connectionsPerDevice: number): Roo
     for (const occupant of occupants) if (occupant.hearsOthers) occupant.sendText(text);
   };
 
+  const tellMembers = (members: readonly string[], frame: Requested) => {
+    const text = encodeFrame(frame);
+    for (const member of members)
+      for (const occupant of byMember.get(member) ?? []) if (occupant.hearsOthers) occupant.sendText(text);
+  };
+
   return {
     log,
     enter(occupant) {
@@ -114,6 +120,7 @@ export function createRoom(log: WorkspaceLog, connectionsPerDevice: number): Roo
     },
     hear(news) {
       if (news.type === "faces") return tell(news.frame);
+      if (news.type === "requested") return tellMembers(news.members, news.frame);
       deliver(news.records);
       if (news.records.some(({ header }) => header.to === "chain")) expelTheDeparted();
     },

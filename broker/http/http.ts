@@ -1,10 +1,14 @@
-/** The broker's plain HTTP: is it well, what does an invite code stand for, accounts, and its metrics. */
+/** The broker's plain HTTP: is it well, invites, what a link shows in a browser, accounts, and its metrics. */
 import { Hono } from "hono";
 import { equalBytes, utf8 } from "#protocol/bytes.ts";
-import { INVITE_CODE_PATTERN } from "#protocol/ids.ts";
 import type { Accounts } from "../accounts/accounts.ts";
+import type { Invites } from "../invites/invites.ts";
+import type { Log } from "../log/log.ts";
 import type { BrokerConfig, CountingPorts } from "../ports.ts";
 import { addAccountRoutes } from "./accounts.ts";
+import { addInvitePage } from "./invite-page.ts";
+import { addInviteRoutes } from "./invites.ts";
+import { refuse } from "./refusal.ts";
 
 /** `isLocal`: the request came straight from this machine. `address`: where from, as limits tell addresses apart. */
 export type BrokerHttp = Hono<{ Bindings: { isLocal?: boolean; address?: string } }>;
@@ -13,29 +17,18 @@ export function createHttp(
   ports: CountingPorts,
   config: Pick<BrokerConfig, "metrics" | "origins" | "limits">,
   connections: () => number,
-  accounts: Accounts,
+  { log, accounts, invites }: { log: Log; accounts: Accounts; invites: Invites },
 ): BrokerHttp {
   const app: BrokerHttp = new Hono();
   const readers = config.metrics;
   const startedAt = ports.clock.now();
   addAccountRoutes(app, ports, config, accounts);
+  addInviteRoutes(app, ports, config, invites);
+  addInvitePage(app, ports, log);
 
   app.get("/health", (c) =>
     c.json({ ok: true, connections: connections(), uptimeMs: Math.floor(ports.clock.now() - startedAt) }),
   );
-
-  app.get("/v1/invites/:code", async (c) => {
-    const code = c.req.param("code");
-    const workspace = INVITE_CODE_PATTERN.test(code) ? await ports.store.inviteWorkspace(code) : null;
-    c.header("cache-control", "no-store");
-    if (workspace) return c.json({ workspace });
-    return c.json(
-      {
-        error: { code: "invite_not_found", message: "There is no such invite.", hint: "Ask for a new link." },
-      },
-      404,
-    );
-  });
 
   app.get("/metrics", async (c) => {
     const isLocal = readers?.local === true && c.env?.isLocal === true;
@@ -46,10 +39,7 @@ export function createHttp(
   });
 
   app.notFound((c) => c.json({ error: { code: "not_found", message: "Nothing is here.", hint: "" } }, 404));
-  app.onError((error, c) => {
-    ports.log.error({ error: String(error) }, "a request failed");
-    return c.json({ error: { code: "unexpected", message: "Something went wrong.", hint: "" } }, 500);
-  });
+  app.onError((error, c) => refuse(c, error, ports.log));
   return app;
 }
 

@@ -1,12 +1,11 @@
 import { expect, test } from "vitest";
 import { systemClock, systemRandom, systemTimers } from "#adapters/clock.ts";
 import { nodeCurves } from "#adapters/curves.ts";
-import { createAccounts } from "../accounts/accounts.ts";
 import { createPrometheus } from "../adapters/prometheus.ts";
 import { openSqliteStores } from "../adapters/sqlite-stores.ts";
+import { createBroker } from "../broker.ts";
 import { createBus } from "../bus.ts";
-import type { BrokerConfig } from "../ports.ts";
-import { createHttp } from "./http.ts";
+import { type BrokerConfig, DEFAULT_RETENTION, DEFAULT_TIMES } from "../ports.ts";
 
 const TOKEN = "a token of some length";
 
@@ -19,15 +18,15 @@ async function status(
   const log = { debug() {}, info() {}, warn() {}, error() {} };
   const world = { clock: systemClock, timers: systemTimers, random: systemRandom, curves: nodeCurves };
   const ports = { ...world, ...stores, bus: createBus(), log, fatal() {}, metrics: createPrometheus() };
-  const http = createHttp(
-    ports,
-    { origins: new Set<string>(), ...(readers && { metrics: readers }) },
-    () => 0,
-    createAccounts(ports),
-  );
+  const broker = createBroker(ports, {
+    ...DEFAULT_TIMES,
+    origins: new Set<string>(),
+    retention: DEFAULT_RETENTION,
+    ...(readers && { metrics: readers }),
+  });
   const headers = authorization ? { authorization } : {};
-  const response = await http.fetch(new Request("http://broker/metrics", { headers }), { isLocal });
-  await stores.store.close();
+  const response = await broker.http.fetch(new Request("http://broker/metrics", { headers }), { isLocal });
+  await broker.stop();
   return response.status;
 }
 

@@ -229,6 +229,32 @@ export function storeSuite(
       await again.close();
     });
 
+    test("keeps who asks to join, oldest first, one for each user, until it is their time to go", async () => {
+      const store = await open(newPlace());
+      await store.putJoinRequest("AbCdEf12", { user: "bob", at: 2, request: "bob's first" });
+      await store.putJoinRequest("AbCdEf12", { user: "carol", at: 3, request: "carol's" });
+      await store.putJoinRequest("Another1", { user: "bob", at: 1, request: "for elsewhere" });
+      await store.putJoinRequest("AbCdEf12", { user: "bob", at: 4, request: "bob's second" });
+      expect(await store.joinRequests("AbCdEf12")).toEqual([
+        { user: "carol", at: 3, request: "carol's", answer: null },
+        { user: "bob", at: 4, request: "bob's second", answer: null },
+      ]);
+      await store.dropJoinRequests(3);
+      expect(await store.joinRequests("Another1")).toEqual([]);
+      expect(await store.joinRequests("AbCdEf12")).toHaveLength(2);
+      await store.close();
+    });
+
+    test("what was answered stays as it was answered", async () => {
+      const store = await open(newPlace());
+      await store.putJoinRequest("AbCdEf12", { user: "bob", at: 1, request: "bob's" });
+      await store.answerJoinRequest("AbCdEf12", "bob", "come in");
+      await store.putJoinRequest("AbCdEf12", { user: "bob", at: 2, request: "somebody else's" });
+      const bobs = { user: "bob", at: 1, request: "bob's", answer: "come in" };
+      expect(await store.joinRequests("AbCdEf12")).toEqual([bobs]);
+      await store.close();
+    });
+
     test("finds an invite's workspace by its code", async () => {
       const store = await open(newPlace());
       await store.commit({ ...founding(), invites: [{ code: "AbCdEf12", workspace: "w" }] });

@@ -57,6 +57,9 @@ export type Selection = {
   maxBytes: number;
 };
 
+/** Somebody asks to join by an invite that was mailed; `answer` once they are let in. Both are JSON. */
+export type StoredRequest = { user: string; at: number; request: string; answer: string | null };
+
 export type Store = {
   /** Null for an unknown workspace. `head` is the newest sequence, whether its record is still there or not. */
   workspace(id: string): Promise<{ logId: string; head: number; floor: number } | null>;
@@ -83,6 +86,13 @@ export type Store = {
     maxBytes?: number,
   ): Promise<LogRecord[]>;
   inviteWorkspace(code: string): Promise<string | null>;
+  /** Oldest first. */
+  joinRequests(code: string): Promise<StoredRequest[]>;
+  /** One for each user: asked again, the newer one counts, unless the older one is answered. */
+  putJoinRequest(code: string, request: Omit<StoredRequest, "answer">): Promise<void>;
+  answerJoinRequest(code: string, user: string, answer: string): Promise<void>;
+  /** Those that came before this time. */
+  dropJoinRequests(before: number): Promise<void>;
   /** Takes a bounded bite: asked again while it says `more`. `floors`: those that rose, by workspace. */
   retain(retention: Retention): Promise<{ floors: ReadonlyMap<string, number>; more: boolean }>;
   close(): Promise<void>;

@@ -2,7 +2,7 @@
 import { MeshError } from "#protocol/errors.ts";
 import { createRecordIds } from "#protocol/ids.ts";
 import { oneOf, string, textFrom, whole } from "../input.ts";
-import { messageLine, table } from "../print.ts";
+import { messageLine, noticeLine, table } from "../print.ts";
 import type { Context, Verb } from "../verb.ts";
 
 const PRIORITIES = ["now", "next", "low"] as const;
@@ -82,13 +82,14 @@ const inbox: Verb = {
   examples: ["claudemesh inbox --unread --mark-read", "claudemesh inbox --json --limit 20"],
   async run({ options, workspace, daemon, print }) {
     const client = await daemon();
-    const { messages } = await client.message.inbox({
+    const { messages, notices } = await client.message.inbox({
       workspace,
       unread: options.unread === true,
       markRead: options["mark-read"] === true,
       limit: whole(options.limit, "--limit"),
     });
-    print({ messages }, messages.length > 0 ? messages.map(messageLine).join("\n") : "Nothing here.");
+    const lines = [...messages.map(messageLine), ...notices.map(noticeLine)];
+    print({ messages, notices }, lines.length > 0 ? lines.join("\n") : "Nothing here.");
   },
 };
 
@@ -131,8 +132,8 @@ const tail: Verb = {
   async run(context) {
     const client = await context.daemon();
     context.endless();
-    await client.message.tail({ workspace: context.workspace }, (message) =>
-      context.print(message, messageLine(message)),
+    await client.message.tail({ workspace: context.workspace }, (event) =>
+      context.print(event, "notice" in event ? noticeLine(event.notice) : messageLine(event)),
     );
     await goOn(context);
   },

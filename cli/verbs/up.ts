@@ -6,7 +6,7 @@ import { VERSION } from "#adapters/version.ts";
 import { MeshError } from "#protocol/errors.ts";
 import type { FeedEvent } from "#protocol/features/daemon.ts";
 import { string, whole } from "../input.ts";
-import { clock, messageLine, paint, safe } from "../print.ts";
+import { clock, messageLine, noticeLine, paint, safe } from "../print.ts";
 import type { Context, Verb } from "../verb.ts";
 
 const START_LIMIT_MS = 30_000;
@@ -147,7 +147,7 @@ function feedLine(event: FeedEvent): string {
       return `  ${at} ${safe(event.name)} is ${event.online ? "online" : "away"} in ${event.workspace}`;
     case "typing":
       return `  ${at} ${safe(event.name)} writes to ${safe(event.to)}`;
-    case "joined":
-      return `  ${at} ${safe(event.name)} joined ${event.workspace}`;
+    case "notice":
+      return noticeLine(event.notice);
   }
 }

@@ -2,6 +2,7 @@
 import type { FeedEvent } from "#protocol/features/daemon.ts";
 import type { Handlers } from "#protocol/registry.ts";
 import type { Happening } from "#sdk/context.ts";
+import { freshNotices } from "#sdk/features/notice.ts";
 import { messageById } from "#sdk/messages/inbox.ts";
 import { memberNames } from "#sdk/messages/names.ts";
 import type { Caller, Opened, Peer } from "#sdk/peer.ts";
@@ -44,11 +45,9 @@ function feedEvents(where: Opened, happening: Happening, at: string): FeedEvent[
       const { told, from } = happening;
       return [{ type: "typing", at, workspace: slug, name: names().get(from.member) ?? "", to: told.to }];
     }
-    case "chain": {
-      const before = happening.before?.members;
-      const newcomers = [...happening.state.members.keys()].filter((id) => before && !before.has(id));
-      return newcomers.map((id) => ({ type: "joined", at, workspace: slug, name: names().get(id) ?? "" }));
-    }
+    case "asked":
+    case "chain":
+      return freshNotices(where, happening).map((notice) => ({ type: "notice", at, notice }));
     default:
       return [];
   }

@@ -2,8 +2,10 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { z } from "zod";
+import { accountCalls } from "#protocol/account/api.ts";
 import * as entries from "#protocol/chain/entries.ts";
 import * as frames from "#protocol/frames.ts";
+import * as joining from "#protocol/join-request.ts";
 import { LIMITS } from "#protocol/limits.ts";
 import type { MethodSchema } from "#protocol/method.ts";
 import { header } from "#protocol/record.ts";
@@ -28,8 +30,10 @@ export async function protocolBlocks(root: string): Promise<Blocks> {
 
   return {
     methods: () => methodPages(shapes, fenced),
+    "account calls": () => callPages(shapes, fenced),
     "socket frames": () =>
       fenced(typesIn(source("socket.ts"), "export type ClientKind", "export function encodeSocketFrame")),
+    "requests to join": () => each(joining, [joining.joinRequest, joining.joinAnswer]),
     "frames from a device": () => each(frames, frames.fromDevice.options),
     "frames from the broker": () => each(frames, frames.fromBroker.options),
     "outer frames": () => each(frames, frames.outer.options),
@@ -51,8 +55,12 @@ async function partsOf(root: string): Promise<Part[]> {
     "schema.ts",
     "method.ts",
     ...features.map((file) => `features/${file}`),
+    "certificate.ts",
+    "account/api.ts",
     "record.ts",
+    "certificate.ts",
     "chain/entries.ts",
+    "join-request.ts",
     "frames.ts",
   ];
   return Promise.all(
@@ -78,6 +86,16 @@ function methodPages(shapes: Shapes, fenced: (text: string) => string): string {
       return `### \`${noun}.${verb}\`\n\n${scope}${event ? ", streams" : ""}${about ? `: ${about}` : ""}\n\n${fenced(lines.join("\n"))}`;
     }),
   );
+  return pages.join("\n\n");
+}
+
+function callPages(shapes: Shapes, fenced: (text: string) => string): string {
+  const pages = Object.entries(accountCalls).map(([name, { token, params, result }]) => {
+    const lines = [`params: ${shapes.write(params)}`, `result: ${shapes.write(result)}`];
+    const wants =
+      token === "none" ? "no token" : `with ${token === "ticket" ? "a ticket" : "an access token"}`;
+    return `### \`POST /v1/account/${name}\`\n\n${wants}: ${shapes.comment(`accountCalls/${name}`)}\n\n${fenced(lines.join("\n"))}`;
+  });
   return pages.join("\n\n");
 }
 

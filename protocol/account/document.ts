@@ -7,7 +7,7 @@ import { toBase64url } from "../bytes.ts";
 import { sha256 } from "../hash.ts";
 import { strictJson } from "../json.ts";
 import type { Random } from "../ports.ts";
-import { count, hash, id, name, time } from "../schema.ts";
+import { bytes, count, hash, id, name, time } from "../schema.ts";
 import { sealBody } from "../seal.ts";
 import { opened } from "./vault.ts";
 
@@ -19,6 +19,8 @@ export const documentKinds = {
   /** The one that writes go to. */
   used: z.strictObject({ workspace: id }),
   device: z.strictObject({ name: z.string().max(100) }),
+  /** Of an identity that this person was: its seeds, sealed under a seed of today's. */
+  former: z.strictObject({ seed: count, box: bytes.max(8000) }),
   /** A colleague whose root key was compared, or taken as it is, by hand. */
   trusted: z.strictObject({ verified: z.boolean(), name }),
 } as const;
@@ -30,7 +32,7 @@ export type DocumentValue<K extends DocumentKind> = z.infer<(typeof documentKind
 const entry = z.strictObject({
   key: z.string().regex(/^[a-z]{1,20}\/[A-Za-z0-9_-]{0,22}$/),
   at: time,
-  value: z.string().max(1000).nullable(),
+  value: z.string().max(9000).nullable(),
 });
 
 export type DocumentEntry = z.infer<typeof entry>;

@@ -77,6 +77,11 @@ export function documentKey(seed: Uint8Array, user: string, seedNumber: number):
   return deriveKey(seed, "account-document", [fromBase64url(user), u32(seedNumber)]);
 }
 
+/** Seals the seeds of an identity that the person was before, on the way to the other devices. */
+export function formerSeedsKey(seed: Uint8Array, user: string, seedNumber: number): Uint8Array {
+  return deriveKey(seed, "former-seeds", [fromBase64url(user), u32(seedNumber)]);
+}
+
 /** X25519 secret of one device: what only this device may read is sealed to it. */
 export function deviceSealingSecret(deviceSecret: Uint8Array): Uint8Array {
   return deriveKey(deviceSecret, "device-sealing");

@@ -30,6 +30,9 @@ export const contentsSchema = z.strictObject({
 
 export type VaultContents = z.infer<typeof contentsSchema>;
 
+export type FormerIdentity = z.infer<typeof formerIdentity>;
+
+const former = strictJson(formerIdentity, "bad_data", "former identity");
 const root = strictJson(rootSchema, "bad_data", "vault");
 const contents = strictJson(contentsSchema, "bad_data", "vault's contents");
 
@@ -40,6 +43,15 @@ export function sealRoot(key: Uint8Array, secret: Uint8Array, random: Random): s
 /** @throws MeshError bad_seal */
 export function openRoot(key: Uint8Array, box: string): Uint8Array {
   return fromBase64url(root.decode(opened(key, box, "vault")).root);
+}
+
+export function sealFormer(key: Uint8Array, value: FormerIdentity, random: Random): string {
+  return toBase64url(sealBody(key, former.encode(value), random));
+}
+
+/** @throws MeshError bad_seal */
+export function openFormer(key: Uint8Array, box: string): FormerIdentity {
+  return former.decode(opened(key, box, "former identity"));
 }
 
 export function sealContents(key: Uint8Array, value: VaultContents, random: Random): string {

@@ -76,6 +76,43 @@ describe("an invite is refused", () => {
   );
 });
 
+describe("an invite that carries the key", () => {
+  const wrapped = toBase64url(fixedBytes("wrapped", 72));
+
+  test("keeps it with the epoch that it is of; who joins by it is known by its code", async () => {
+    const chain = await withBob("member");
+    await chain.share(alice);
+    const invite = await chain.invite(alice, { wrapped });
+    expect(chain.state.invites.get(invite.code)?.wrapped?.epoch).toBe(0);
+    await chain.join(carol, invite);
+    expect(activeMember(chain.state, carol.id)?.invite).toBe(invite.code);
+    expect(activeMember(chain.state, alice.id)?.invite).toBe(null);
+  });
+
+  test.each([{ uses: 2 }, { role: "guest" }, { mail: true }] as const)(
+    "is refused where it isn't for one full member: %j",
+    async (options) => {
+      const chain = await withBob("member");
+      expect(await codeOfAsync(chain.invite(alice, { wrapped, ...options }))).toBe("chain_invalid");
+    },
+  );
+
+  test("is refused before the first epoch, and under a stale one", async () => {
+    const young = await found(alice);
+    expect(await codeOfAsync(young.invite(alice, { wrapped }))).toBe("chain_invalid");
+    const chain = await withBob("member");
+    await chain.append(bob, { type: "leave" });
+    expect(await codeOfAsync(chain.invite(alice, { wrapped }))).toBe("chain_invalid");
+  });
+});
+
+test("an invite by e-mail is for one use", async () => {
+  const chain = await withBob("member");
+  expect(await codeOfAsync(chain.invite(alice, { mail: true, uses: 2 }))).toBe("chain_invalid");
+  const { code } = await chain.invite(alice, { mail: true });
+  expect(chain.state.invites.get(code)?.mail).toBe(true);
+});
+
 describe("a join", () => {
   test("takes the invite's role; a guest waits for no key", async () => {
     const chain = await withBob("guest");

@@ -52,6 +52,10 @@ export const invite = z.strictObject({
   role: role.exclude(["owner"]),
   expiresAt: time,
   uses: z.int().min(1).max(10_000),
+  /** Unattended: the epoch's key, wrapped under a key of the link's secret, so that nobody need be online. For one use. */
+  wrapped: bytes.optional(),
+  /** By e-mail: whoever has the code may ask to be let in, and the maker approves. For one use. */
+  mail: z.literal(true).optional(),
 });
 
 /** By the newcomer, whose user id is the header's `from`. */

@@ -7,7 +7,7 @@ import { newcomerDevice, withDevice } from "./devices.ts";
 import { workspaceId } from "./entries.ts";
 import { joinProofInput } from "./proofs.ts";
 import { withSealing } from "./seeds.ts";
-import { activeMember, type ChainState, type Member, mayInvite } from "./state.ts";
+import { activeMember, type ChainState, currentEpoch, type Invite, type Member, mayInvite } from "./state.ts";
 
 export async function admitGenesis(at: Case, entry: Entry<"genesis">): Promise<ChainState> {
   const { header, bytes } = at.record;
@@ -24,6 +24,7 @@ export async function admitGenesis(at: Case, entry: Entry<"genesis">): Promise<C
     revoked: new Set(),
     joined: at.sequence,
     invitedBy: null,
+    invite: null,
     active: true,
     became: null,
   };
@@ -46,11 +47,24 @@ export async function admitInvite(at: Case, state: ChainState, entry: Entry<"inv
   if (entry.role === "admin" && author.role !== "owner") throw notAllowed("only the owner makes admins");
   if (state.invites.has(entry.code))
     throw new MeshError("conflict", "This invite code is taken.", "Create another invite.");
-  const { code, role, expiresAt, uses } = entry;
+  const { code, role, expiresAt, uses, mail = false } = entry;
+  const wrapped = wrappedKey(state, entry);
+  if ((wrapped || mail) && uses !== 1)
+    throw invalid("an invite by e-mail, or with a key in it, is for one use");
   const key = key32(entry.key);
   const { dev } = at.record.header;
-  const invite = { code, role, expiresAt, uses, used: 0, void: false, key, by: author.id, dev };
+  const made = { code, role, expiresAt, uses, wrapped, mail, key, by: author.id, dev };
+  const invite = { ...made, used: 0, void: false };
   return { ...state, invites: new Map(state.invites).set(code, invite) };
+}
+
+function wrappedKey(state: ChainState, { wrapped, role, mail }: Entry<"invite">): Invite["wrapped"] {
+  if (wrapped === undefined) return null;
+  const epoch = currentEpoch(state);
+  if (!epoch || state.stale) throw invalid("there is no fresh epoch whose key an invite could carry");
+  if (role === "guest") throw invalid("a guest holds no workspace key");
+  if (mail) throw invalid("who is approved by hand is given the key by hand");
+  return { epoch: epoch.number, box: fromBase64url(wrapped) };
 }
 
 export async function admitRevoke(at: Case, state: ChainState, entry: Entry<"revoke">): Promise<ChainState> {
@@ -87,6 +101,7 @@ export async function admitJoin(at: Case, state: ChainState, entry: Entry<"join"
     revoked,
     joined: at.sequence,
     invitedBy: invite.by,
+    invite: invite.code,
     active: true,
     became: null,
   };

@@ -30,7 +30,7 @@ export async function admitMigrate(
   const known = state.members.get(user);
   const active = activeMember(state, user);
   if (active && seed !== active.seed) throw invalid("its seed isn't the one in force");
-  const { joined, invitedBy } = active ?? old;
+  const { joined, invitedBy, invite } = active ?? old;
   const heir: Member = {
     id: user,
     root,
@@ -39,6 +39,7 @@ export async function admitMigrate(
     role: active && RANK[active.role] > RANK[old.role] ? active.role : old.role,
     joined,
     invitedBy,
+    invite,
     active: true,
     became: null,
   };

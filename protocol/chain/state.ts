@@ -33,6 +33,8 @@ export type Member = {
   joined: number;
   /** Who made the invite; null for the owner. */
   invitedBy: string | null;
+  /** Code of that invite. */
+  invite: string | null;
   active: boolean;
   /** The identity that it has gone over into. */
   became: string | null;
@@ -48,6 +50,10 @@ export type Invite = {
   /** Revoked, or cut off by a removal. */
   void: boolean;
   by: string;
+  /** Unattended: the key of that epoch, under the link's secret. */
+  wrapped: { epoch: number; box: Uint8Array } | null;
+  /** Made for an e-mail address. */
+  mail: boolean;
   /** The device that signed it. */
   dev: string;
 };
@@ -125,6 +131,12 @@ export function identitiesOf(state: ChainState, id: string): string[] {
 /** Whether the role carries the workspace key: all but guests. */
 export function holdsKey(member: Member): boolean {
   return member.active && member.role !== "guest";
+}
+
+export function inviteState(invite: Invite, now: number): "open" | "used up" | "expired" | "revoked" {
+  if (invite.void) return "revoked";
+  if (invite.used >= invite.uses) return "used up";
+  return invite.expiresAt <= now ? "expired" : "open";
 }
 
 export function mayInvite(role: Role): boolean {

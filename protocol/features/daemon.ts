@@ -4,6 +4,7 @@ import { done, isoTime, methods } from "../method.ts";
 import { id } from "../schema.ts";
 import { sessionFace } from "./member.ts";
 import { message } from "./message.ts";
+import { notice } from "./notice.ts";
 import { linkState } from "./workspace.ts";
 
 export const events = {
@@ -139,7 +140,7 @@ export const feedEvent = z.discriminatedUnion("type", [
     name: z.string(),
     to: z.string(),
   }),
-  z.object({ type: z.literal("joined"), at: isoTime, workspace: z.string(), name: z.string() }),
+  z.object({ type: z.literal("notice"), at: isoTime, notice }),
 ]);
 
 export const feedMethods = methods({

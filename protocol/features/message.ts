@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { done, idPart, isoTime, limit, methods, mintedId, workspace } from "../method.ts";
 import { id, recordId } from "../schema.ts";
+import { notice } from "./notice.ts";
 
 export const priority = z.enum(["now", "next", "low"]);
 
@@ -92,7 +93,7 @@ export const messageMethods = methods({
     }),
     result: sent,
   },
-  /** What is addressed to me (in a session: to it): the newest, oldest first. */
+  /** What is addressed to me (in a session: to it), and what became of the membership: the newest, oldest first. */
   inbox: {
     scope: "read",
     params: z.strictObject({
@@ -101,7 +102,7 @@ export const messageMethods = methods({
       markRead: z.boolean().optional(),
       limit: limit.optional(),
     }),
-    result: z.object({ messages: z.array(message) }),
+    result: z.object({ messages: z.array(message), notices: z.array(notice) }),
   },
   /** Tells those who follow a topic, or everyone, that somebody writes. */
   typing: {
@@ -127,7 +128,12 @@ export const messageMethods = methods({
     result: z.object({ messages: z.array(message) }),
   },
   /** What comes to the inbox, as it comes. */
-  tail: { scope: "read", params: z.strictObject({ workspace }), result: done, event: message },
+  tail: {
+    scope: "read",
+    params: z.strictObject({ workspace }),
+    result: done,
+    event: z.union([message, z.object({ notice })]),
+  },
   /** What became of a message of mine. */
   status: {
     scope: "read",

@@ -61,7 +61,7 @@ const MIGRATIONS: readonly Migration[] = [
         slug TEXT NOT NULL UNIQUE,
         -- Null for a workspace that lives on this machine only.
         broker TEXT,
-        -- The invite link's secret part until the join is in the chain; a restart goes on with it.
+        -- Code of the invite until the join is in the chain. Its secret is in the keychain; a restart goes on with it.
         invite TEXT,
         used INTEGER NOT NULL DEFAULT 0,
         -- 1 until the workspace's own name is known: the slug is provisional.
@@ -75,6 +75,15 @@ const MIGRATIONS: readonly Migration[] = [
         -- Set for a name that its session gave up for another.
         forwards TEXT,
         summary TEXT, status TEXT
+      ) STRICT;
+    `,
+  },
+  {
+    name: "0002-join-requests",
+    // Invites that came by e-mail, until somebody let us in. Nothing in it is secret: keys are derived.
+    sql: `
+      CREATE TABLE join_requests (
+        code TEXT PRIMARY KEY, broker TEXT NOT NULL, workspace TEXT NOT NULL, role TEXT NOT NULL, words TEXT NOT NULL
       ) STRICT;
     `,
   },
@@ -137,8 +146,11 @@ function enterAccount(database: Database, { user, home }: Account): void {
   });
 }
 
-export async function newIdentity({ curves, random }: PeerPorts): Promise<Identity> {
-  const root = random(32);
+/** `root`: made elsewhere, or a new one. */
+export async function newIdentity(
+  { curves, random }: PeerPorts,
+  root: Uint8Array = random(32),
+): Promise<Identity> {
   const rootKey = await curves.signingPublicKey(root);
   const secret = random(32);
   return {

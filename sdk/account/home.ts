@@ -9,8 +9,9 @@ import {
 } from "#protocol/account/api.ts";
 import { deviceSealingSecret } from "#protocol/account/keys.ts";
 import { fromBase64url, fromUtf8, toBase64url, utf8 } from "#protocol/bytes.ts";
-import { fromErrorShape, MeshError } from "#protocol/errors.ts";
+import { MeshError } from "#protocol/errors.ts";
 import type { PeerPorts } from "../ports.ts";
+import { refusalOf } from "../refusal.ts";
 import type { Account } from "./account.ts";
 
 /** The refresh token's place in the keychain. */
@@ -36,7 +37,7 @@ export async function askHome<N extends AccountCall>(
     headers: { "x-claudemesh-origin": origin, ...(token ? { authorization: `Bearer ${token}` } : {}) },
     waitMs,
   });
-  if (status !== 200) throw errorOf(origin, status, body);
+  if (status !== 200) throw refusalOf(origin, status, body);
   const checked = accountCalls[name].result.safeParse(body);
   // The schema is that of this very call; the table's type can't say so.
   if (checked.success) return checked.data as CallResult<N>;
@@ -145,20 +146,5 @@ export function loggedOut(origin: string): MeshError {
     "logged_out",
     `This machine isn't logged in at ${origin} any more.`,
     `claudemesh login --broker ${origin}`,
-  );
-}
-
-function errorOf(origin: string, status: number, body: unknown): MeshError {
-  if (typeof body === "object" && body !== null && "error" in body) {
-    const { error } = body;
-    if (typeof error === "object" && error !== null && "code" in error && "message" in error) {
-      const hint = "hint" in error ? String(error.hint) : "";
-      return fromErrorShape({ code: String(error.code), message: String(error.message), hint });
-    }
-  }
-  return new MeshError(
-    "offline",
-    `${origin} answered with ${status}.`,
-    "Is that the address of a claudemesh broker?",
   );
 }

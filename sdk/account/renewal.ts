@@ -83,12 +83,11 @@ export async function renewSeed(
   };
 
   if (!link) return carryOut(await plan(), async () => {});
-  return sync.replace(async (version, before) => {
+  return sync.replace(async (next) => {
     const planned = await plan();
     const { account, seed, renewed, fallen } = planned;
     const key = documentKey(seed.secret, account.user, seed.number);
-    const entries = person.document.entries();
-    const box = sealDocument(key, { type: "document", version, before, entries }, ports.random);
+    const box = sealDocument(key, { type: "document", ...next }, ports.random);
     const result = await carryOut(planned, async () => {
       const { seeds, formerly } = renewed;
       const contents = sealContents(contentsKey(root), { type: "contents", seeds, formerly }, ports.random);
@@ -97,7 +96,7 @@ export async function renewSeed(
       const boxes = await sealToOthers(ports, planned, sign);
       await link.ask("rotate", {
         ...claim,
-        document: { version, box },
+        document: { version: next.version, box },
         seeds: boxes,
         proof: toBase64url(proof),
       });

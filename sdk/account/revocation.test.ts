@@ -129,7 +129,7 @@ test("two machines that renew at once end with the same keys", async () => {
   const renewals = [alice, desk].map((one) =>
     accountOf(one).rotate({ passphrase: PASSPHRASE }, CALLER, nothing),
   );
-  expect((await Promise.all(renewals)).map(({ seed }) => seed).sort()).toEqual([1, 2]);
+  await Promise.all(renewals);
   for (const member of [alice, desk]) await member.until(() => seedOf(member).number === 2, "the newer seed");
   expect(seedOf(alice).secret).toEqual(seedOf(desk).secret);
   await bob.until(() => memberOf(bob, alice.peer.account.user)?.seed === 2, "the newer key");

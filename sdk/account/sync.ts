@@ -2,7 +2,12 @@
  * Keeps the account document the same here and at the home broker: a long poll brings what other machines write, and what is
  * written here goes there by compare-and-set, merged with what came first.
  */
-import { documentHash, openDocument, sealDocument } from "#protocol/account/document.ts";
+import {
+  type AccountDocument,
+  documentHash,
+  openDocument,
+  sealDocument,
+} from "#protocol/account/document.ts";
 import { documentKey } from "#protocol/account/keys.ts";
 import { MeshError } from "#protocol/errors.ts";
 import type { Database } from "#protocol/ports.ts";
@@ -22,14 +27,16 @@ export type AccountSync = {
    * again where another machine was faster. @throws MeshError conflict, and what `make` throws
    */
   replace<T>(
-    make: (version: number, before: string | null) => Promise<{ box: string; result: T }>,
+    make: (
+      next: Pick<AccountDocument, "version" | "before" | "entries">,
+    ) => Promise<{ box: string; result: T }>,
   ): Promise<T>;
   /** Why they may differ: shown, and cleared when it passes. */
   trouble(): MeshError | null;
 };
 
 type Owner = {
-  ports: Pick<PeerPorts, "timers" | "random" | "log">;
+  ports: Pick<PeerPorts, "clock" | "timers" | "random" | "log">;
   database: Database;
   person: Person;
   /** Something is new here. */
@@ -39,6 +46,7 @@ type Owner = {
 };
 
 const POLL_MS = 25_000;
+/** From one poll to the next at least, too: a broker that answers at once isn't asked without end. */
 const SHORTEST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
 /** Two machines that write at once take turns; more than this is no coincidence. */
@@ -135,11 +143,10 @@ export function createAccountSync({ ports, database, person, merged, fetchSeed }
     return result;
   };
 
-  const settle = async (isChanged = false) => {
+  const settle = async () => {
     const link = person.homeLink();
     if (!link) return;
     await inTurn(async () => {
-      if (isChanged) isWritten = false;
       await pull(link, 0);
       await push(link);
     });
@@ -153,9 +160,10 @@ export function createAccountSync({ ports, database, person, merged, fetchSeed }
         await pull(link, 0);
         const { version, hash } = known();
         try {
-          const { box, result } = await make(version + 1, hash);
+          const entries = person.document.entries();
+          const { box, result } = await make({ version: version + 1, before: hash, entries });
           know(version + 1, box);
-          isWritten = true;
+          isWritten = sameEntries(entries);
           return result;
         } catch (error) {
           if (!(error instanceof MeshError) || error.code !== "conflict" || turn === TURNS) throw error;
@@ -168,32 +176,59 @@ export function createAccountSync({ ports, database, person, merged, fetchSeed }
     ports.log.warn({ code: trouble.code }, "the account document is not in step");
   };
 
-  const write = createWorker(async () => {
-    if (!isRunning || person.isLoggedOut()) return;
-    await settle(true);
-    trouble = null;
-  }, failed);
-  person.document.listen(write);
+  const rest = (ms: number) => new Promise<void>((resolve) => ports.timers.after(ms, resolve));
+  /** Half of it to one and a half. */
+  const jittered = (ms: number) => ms * (0.5 + (ports.random(1)[0] ?? 0) / 256);
+
+  let writePause = SHORTEST_PAUSE_MS;
+  const write = createWorker(
+    async () => {
+      if (!isRunning || person.isLoggedOut()) return;
+      await settle();
+      trouble = null;
+      writePause = SHORTEST_PAUSE_MS;
+    },
+    (error) => {
+      failed(error);
+      if (trouble && isLasting(trouble)) return;
+      // The poll may lie there for long before it comes to writing.
+      ports.timers.after(jittered(writePause), write);
+      writePause = Math.min(LONGEST_PAUSE_MS, writePause * 2);
+    },
+  );
+  person.document.listen(() => {
+    // While nothing runs, too: `settle` or the next start brings it there.
+    isWritten = false;
+    write();
+  });
 
   const loop = async (own: number) => {
     let pause = SHORTEST_PAUSE_MS;
+    // At first, and after a failure, what is here may have to go there: nothing is waited for.
+    let waitMs = 0;
     while (life === own) {
       const link = person.isLoggedOut() ? null : person.homeLink();
       if (!link) return;
+      const nextAt = ports.clock.now() + SHORTEST_PAUSE_MS;
       try {
-        const answer = await link.ask("document", { after: known().version, waitMs: POLL_MS }, POLL_MS);
+        const after = known().version;
+        const answer = await link.ask("document", { after, waitMs }, waitMs);
         if (life !== own) return;
-        await inTurn(() => absorb(link, answer));
+        // What was written meanwhile has overtaken it: then it is older, and no lie.
+        await inTurn(async () => (known().version === after ? absorb(link, answer) : undefined));
         await inTurn(() => push(link));
         trouble = null;
         pause = SHORTEST_PAUSE_MS;
+        const early = nextAt - ports.clock.now();
+        if (early > 0 && waitMs > 0) await rest(early);
+        waitMs = POLL_MS;
       } catch (error) {
         if (life !== own) return;
         failed(error);
         if (trouble && isLasting(trouble)) return;
-        const wait = pause * (0.5 + (ports.random(1)[0] ?? 0) / 512);
+        await rest(jittered(pause));
         pause = Math.min(LONGEST_PAUSE_MS, pause * 2);
-        await new Promise<void>((resolve) => ports.timers.after(wait, resolve));
+        waitMs = 0;
       }
     }
   };
@@ -208,7 +243,7 @@ export function createAccountSync({ ports, database, person, merged, fetchSeed }
       isRunning = false;
       life++;
     },
-    settle: () => settle(),
+    settle,
     replace,
     trouble: () => noticed ?? trouble,
   };

@@ -1,11 +1,13 @@
 /** Logging in and out. */
 import { decodeCode, RECOVERY_CODE } from "#protocol/account/codes.ts";
 import { type LoginName, normalEmail } from "#protocol/account/keys.ts";
+import { fromBase64url } from "#protocol/bytes.ts";
 import { MeshError } from "#protocol/errors.ts";
 import { brokerOrigin } from "#protocol/frames.ts";
 import type { Handlers } from "#protocol/registry.ts";
 import { randomWords } from "#protocol/words.ts";
-import { currentSeed, newIdentity } from "../account/account.ts";
+import { currentSeed, type Home, newIdentity } from "../account/account.ts";
+import { enter, goOver, requireNothing } from "../account/entering.ts";
 import { readIdentity } from "../account/identity.ts";
 import {
   type Entered,
@@ -16,24 +18,31 @@ import {
   register,
   replaceVault,
 } from "../account/login.ts";
+import { usePairing } from "../account/pairing.ts";
 import type { Caller, Opened, Peer } from "../peer.ts";
-import type { Brokers } from "../which-broker.ts";
+import { type Brokers, brokerForNew } from "../which-broker.ts";
+import { PERSONAL } from "../which-workspace.ts";
 import type { Workspace } from "../workspace.ts";
 
 const WORDS = 6;
+const OUTBOX_WAIT_MS = 3000;
 
 type Where = { broker?: string | undefined; email?: string | undefined };
 
 export function accountHandlers(peer: Peer, brokers: Brokers): Omit<Handlers<Caller>["account"], "whoami"> {
   const { ports, person } = peer;
 
-  const nameOf = ({ broker, email }: Where): LoginName => {
-    const last = person.home();
-    const origin = broker ?? last?.origin ?? brokers.given;
+  const originOf = (broker: string | undefined): string => {
+    const origin = broker ?? person.home()?.origin ?? brokers.given;
     if (!origin) throw missing("broker", "--broker URL");
-    const known = email ?? last?.email;
+    return brokerOrigin(origin);
+  };
+
+  const nameOf = ({ broker, email }: Where): LoginName => {
+    const origin = originOf(broker);
+    const known = email ?? person.home()?.email;
     if (!known) throw missing("e-mail address", "--email YOU@EXAMPLE.ORG");
-    return { origin: brokerOrigin(origin), email: normalEmail(known) };
+    return { origin, email: normalEmail(known) };
   };
 
   const requireFree = ({ origin, email }: LoginName) => {
@@ -46,37 +55,14 @@ export function accountHandlers(peer: Peer, brokers: Brokers): Omit<Handlers<Cal
     );
   };
 
-  /** What was made here without a home moves there, where the other machines find it. */
-  const moveHome = async (origin: string) => {
-    for (const opened of [...peer.opened()]) {
-      const { workspace } = opened;
-      const members = [...(workspace.chain()?.members.values() ?? [])].filter(({ active }) => active);
-      const isAlone = members.length === 1 && members[0]?.id === workspace.me;
-      const isHereOnly = workspace.broker === null || workspace.broker === brokers.embedded;
-      if (isAlone && isHereOnly && !hasOpenInvite(workspace, peer.now())) await peer.move(opened, origin);
-    }
-  };
-
-  const enter = async ({ identity, link }: Entered, name: LoginName, recoveryCode: string | null) => {
-    const before = person.isLoggedOut() ? null : peer.account;
-    peer.sync.stop();
-    person.adopt(identity, link);
-    if (peer.account !== before) await peer.reopen();
-    await peer.sync.settle();
-    await peer.follow();
+  const loggedIn = async (entered: Entered, home: Home, recoveryCode: string | null) => {
+    await enter(peer, brokers, entered, home);
     const { account } = peer;
-    if (!person.document.get("name")) person.document.set("name", "", { name: account.name });
-    if (!person.document.get("device", account.device.id)) {
-      person.document.set("device", account.device.id, { name: peer.host });
-    }
-    await moveHome(name.origin);
-    await peer.sync.settle();
-    peer.sync.start();
     return {
       userId: account.user,
-      name: peer.account.name,
-      email: name.email,
-      broker: name.origin,
+      name: account.name,
+      email: home.email,
+      broker: home.origin,
       device: { id: account.device.id, name: deviceName(peer, account.device.id) },
       workspaces: peer.opened().map(({ slug }) => slug),
       recoveryCode,
@@ -87,28 +73,34 @@ export function accountHandlers(peer: Peer, brokers: Brokers): Omit<Handlers<Cal
     async register({ passphrase, ...where }) {
       const name = nameOf(where);
       requireFree(name);
-      if (person.isLoggedOut()) person.adopt(await newIdentity(ports));
-      const entered = await register(ports, peer.account, name, passphrase);
-      return enter(entered, name, entered.recoveryCode);
+      const own = readIdentity(ports.keychain) ?? (await newIdentity(ports));
+      const entered = await register(ports, own, name, passphrase);
+      return loggedIn(entered, name, entered.recoveryCode);
     },
     async login({ passphrase, ...where }) {
       const name = nameOf(where);
       requireFree(name);
-      const before = readIdentity(ports.keychain);
-      const entered = await login(ports, before, name, passphrase);
-      return enter(entered, name, null);
+      const entered = await login(ports, readIdentity(ports.keychain), name, passphrase);
+      return loggedIn(entered, name, null);
     },
     async recover({ passphrase, recoveryCode, ...where }) {
       const name = nameOf(where);
       requireFree(name);
       const code = decodeCode(RECOVERY_CODE, recoveryCode);
       const entered = await recover(ports, readIdentity(ports.keychain), name, code, passphrase);
-      return enter(entered, name, entered.recoveryCode);
+      return loggedIn(entered, name, entered.recoveryCode);
+    },
+    async pair({ broker, code }, caller) {
+      const origin = originOf(broker);
+      requireNothing(peer);
+      const { home, ...entered } = await usePairing(ports, origin, code, peer.host, goneOf(caller));
+      return loggedIn(entered, home, null);
     },
     async logout({ force = false }) {
       const { user, home } = peer.account;
       if (!home) person.forget();
       if (!home) throw new Error("an account without a home isn't forgotten");
+      await Promise.all(peer.opened().map(({ workspace }) => emptied(workspace)));
       const waiting = peer.opened().filter(({ workspace }) => workspace.replica.outboxSize() > 0);
       if (waiting.length > 0 && !force) throw stillWaiting(waiting);
       await peer.sync.settle().catch(() => {});
@@ -132,6 +124,24 @@ export function accountHandlers(peer: Peer, brokers: Brokers): Omit<Handlers<Cal
       await replaceVault(ports, link, { root, name, keys, kind: "passphrase" });
       return {};
     },
+    async migrate({ root }) {
+      if (person.home())
+        throw new MeshError(
+          "refused",
+          "This account is registered: its root is in its vault.",
+          "Log out first (claudemesh logout); a machine that isn't registered can take another root.",
+        );
+      const secret = fromBase64url(root);
+      if (secret.length !== 32)
+        throw new MeshError("bad_data", "That is no Ed25519 key.", "Give its 32 bytes.");
+      const identity = await newIdentity(ports, secret);
+      person.adopt(await goOver(peer, { identity, root: secret }, brokers.given ?? brokers.embedded));
+      await peer.reopen();
+      if (!peer.opened().some(({ slug }) => slug === PERSONAL))
+        await peer.create(PERSONAL, brokerForNew(brokers, person));
+      peer.remember();
+      return { userId: peer.account.user, workspaces: peer.opened().map(({ slug }) => slug) };
+    },
     async rotate({ passphrase }) {
       const root = await openedRoot(ports, peer.account, passphrase);
       const { waiting } = await peer.renewSeed(root, []);
@@ -140,9 +150,10 @@ export function accountHandlers(peer: Peer, brokers: Brokers): Omit<Handlers<Cal
   };
 }
 
-function hasOpenInvite(workspace: Workspace, now: number): boolean {
-  const invites = [...(workspace.chain()?.invites.values() ?? [])];
-  return invites.some(({ void: isVoid, used, uses, expiresAt }) => !isVoid && used < uses && expiresAt > now);
+/** Waits a moment for what is on its way, where there is one. */
+async function emptied({ changed, replica, link }: Workspace): Promise<void> {
+  const isOver = () => (replica.outboxSize() === 0 || link() === "offline" ? true : null);
+  await changed.until(isOver, OUTBOX_WAIT_MS, "the outbox").catch(() => {});
 }
 
 function missing(what: string, flag: string): MeshError {
@@ -156,6 +167,15 @@ function stillWaiting(waiting: readonly Opened[]): MeshError {
     `Something still waits to be sent in ${slugs}; a logout would lose it.`,
     "Wait until `claudemesh status` shows an empty outbox, or add --yes.",
   );
+}
+
+/** Whether whoever asked has gone away. */
+export function goneOf(caller: Caller): () => boolean {
+  let isGone = false;
+  caller.ended(() => {
+    isGone = true;
+  });
+  return () => isGone;
 }
 
 export function deviceName(peer: Peer, id: string): string {

@@ -11,6 +11,7 @@ import { sendMessage } from "../messages/sending.ts";
 import { WORDS_TABLE } from "../messages/words.ts";
 import type { Caller, Peer } from "../peer.ts";
 import type { Workspace } from "../workspace.ts";
+import { freshNotices, markNoticesAsRead, newestNotices } from "./notice.ts";
 import { receiptsOf } from "./receipt.ts";
 
 export const message: Feature = {
@@ -104,8 +105,13 @@ export function messageHandlers(peer: Peer): Handlers<Caller>["message"] {
       );
       messages.sort((a, b) => (a.id < b.id ? -1 : 1));
       const shown = messages.slice(-limit);
-      if (markRead) markAsRead(peer, shown);
-      return { messages: shown };
+      const among = peer.readable(selector);
+      const notices = newestNotices(among, { unread: unread === true, limit });
+      if (markRead) {
+        markAsRead(peer, shown);
+        markNoticesAsRead(among, notices);
+      }
+      return { messages: shown, notices };
     },
 
     typing({ workspace: selector, to }) {
@@ -129,7 +135,9 @@ export function messageHandlers(peer: Peer): Handlers<Caller>["message"] {
     tail({ workspace: selector }, caller, emit) {
       const among = peer.readable(selector).map(({ workspace }) => workspace);
       const stop = peer.listen((opened, happening) => {
-        if (!among.includes(opened.workspace) || happening.type !== "applied" || !happening.isNew) return;
+        if (!among.includes(opened.workspace)) return;
+        for (const notice of freshNotices(opened, happening)) emit({ notice });
+        if (happening.type !== "applied" || !happening.isNew) return;
         const { from, id } = happening.record;
         const isMine =
           happening.event.kind === "message" &&

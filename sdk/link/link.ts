@@ -47,7 +47,9 @@ export type LinkOwner = {
   };
   greeted(ack: HelloAck): void;
   pushed(push: Push): void;
-  heard(frame: Extract<FromBroker, { type: "ack" | "heartbeat" | "faces" | "signal" | "gone" }>): void;
+  heard(
+    frame: Extract<FromBroker, { type: "ack" | "heartbeat" | "faces" | "signal" | "gone" | "requested" }>,
+  ): void;
   /** A put of one's own is refused: this record holds its cell. */
   outdone(conflict: { id: string; seq: number; at: number; live: boolean; record: Uint8Array }): void;
   refused(frame: ErrorFrame & { id: string }): void;
@@ -79,6 +81,11 @@ export type Link = {
   subscribe(labels: readonly string[]): Promise<{ head: number; floor: number }>;
   /** Who is there, as it changed after a version; a page. @throws MeshError offline */
   pull(after: number): Promise<Faces>;
+  /** Any question that one frame asks and one answers. @throws MeshError offline, or what the broker answers */
+  ask<T extends Answer["type"]>(
+    type: T,
+    frame: (request: number) => FromDevice,
+  ): Promise<Extract<Answer, { type: T }>>;
 };
 
 export function createLink(
@@ -253,10 +260,13 @@ export function createLink(
         return which === socket ? become("online") : undefined;
       case "subscribed":
       case "page":
+      case "mailed":
+      case "answered":
         return requests.answered(frame);
       case "error":
         return onError(which, frame);
       case "faces":
+      case "requested":
         return frame.request === undefined ? owner.heard(frame) : requests.answered(frame);
       default:
         return owner.heard(frame);
@@ -374,6 +384,7 @@ export function createLink(
       return { more };
     },
     subscribe,
+    ask: request,
     pull: (after) => request("faces", (id) => ({ type: "pull", request: id, after })),
   };
 }

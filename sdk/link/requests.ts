@@ -1,8 +1,11 @@
-/** Questions to the broker that wait for their answer: history pages, subscriptions, who is there. */
+/** Questions to the broker that wait for their answer: history pages, subscriptions, who is there, invites by e-mail. */
 import { MeshError } from "#protocol/errors.ts";
 import type { FromBroker } from "#protocol/frames.ts";
 
-export type Answer = Extract<FromBroker, { type: "page" | "subscribed" | "faces" }>;
+export type Answer = Extract<
+  FromBroker,
+  { type: "page" | "subscribed" | "faces" | "mailed" | "requested" | "answered" }
+>;
 export type Item = { seq: number; at: number; record: Uint8Array };
 
 type Pending = { resolve(answer: Answer): void; reject(error: MeshError): void; onItem(item: Item): void };

@@ -18,6 +18,7 @@ import {
 } from "#protocol/record.ts";
 import type { ChainHead } from "#protocol/schema.ts";
 import { type Account, currentSeed, type SealingPair } from "../account/account.ts";
+import type { ChainStep } from "../feature.ts";
 import type { PeerPorts } from "../ports.ts";
 import type { Replica } from "../replica/replica.ts";
 
@@ -46,6 +47,22 @@ export async function loadChain(ports: PeerPorts, replica: Replica, workspace: s
     if (seq !== null) placed = known;
   }
   return { known, placed };
+}
+
+/** All entries that are kept here, one after the other; their signatures were verified when the chain was loaded. */
+export async function* chainSteps(
+  { curves }: Pick<PeerPorts, "curves">,
+  replica: Replica,
+  workspace: string,
+): AsyncIterable<ChainStep> {
+  const trusting = { ...curves, verify: async () => true };
+  let before: ChainState | null = null;
+  for (const { height, seq, bytes } of replica.chain()) {
+    const record = decodeRecord(bytes);
+    const after: ChainState = await admit(trusting, workspace, before, record, seq ?? height + 1);
+    if (before) yield { before, after, record };
+    before = after;
+  }
 }
 
 /**

@@ -6,6 +6,7 @@ import {
   cellKey,
   epochCommitment,
   epochWrapKey,
+  inviteWrapKey,
   labelContentKey,
   labelId,
   labelsKey,
@@ -43,6 +44,10 @@ export type Keyring = {
    * @throws MeshError waiting_for_key when this device doesn't have the newest seed
    */
   newEpoch(chain: ChainState): Promise<EpochEntry>;
+  /** The current key for whoever has an invite's secret; null without it. */
+  wrapFor(chain: ChainState, invite: { code: string; secret: Uint8Array }): Uint8Array | null;
+  /** Opens the key that an unattended invite carries. True when it is the current one, and held now. */
+  unwrapFrom(chain: ChainState, invite: { code: string; secret: Uint8Array }): boolean;
   /** The entry that seals the current epoch to `members`; null without its key. */
   sealTo(chain: ChainState, members: readonly Member[]): Promise<EpochEntry | null>;
 };
@@ -67,7 +72,7 @@ export function createKeyring(
 
   /** Mine, or that of an identity that I was. */
   const seedsOf = (member: string) =>
-    member === user ? account.seeds : account.formerly?.find((former) => former.user === member)?.seeds;
+    member === user ? account.seeds : account.formerly.find((former) => former.user === member)?.seeds;
 
   /** Null without the seed of that number. */
   const pairWith = (me: string, number: number, publicKey: Uint8Array): Promise<Uint8Array> | null => {
@@ -82,10 +87,12 @@ export function createKeyring(
   };
 
   const openEpoch = async (epoch: Epoch): Promise<Uint8Array | null> => {
-    const sealed = epoch.sealed.get(user);
-    const pair = sealed && (await pairWith(user, sealed.toSeed, sealed.bySealing));
-    if (!pair) return null;
-    return accept(epoch, unwrapKey(epochWrapKey(pair, workspace, epoch.number), sealed.box));
+    for (const me of [user, ...account.formerly.map((former) => former.user)]) {
+      const sealed = epoch.sealed.get(me);
+      const pair = sealed && (await pairWith(me, sealed.toSeed, sealed.bySealing));
+      if (pair) return accept(epoch, unwrapKey(epochWrapKey(pair, workspace, epoch.number), sealed.box));
+    }
+    return null;
   };
 
   /** A key that isn't the one the entry committed to is no key. */
@@ -165,6 +172,20 @@ export function createKeyring(
       const [first] = account.seeds;
       if (!first) throw new Error("an account has a seed");
       return cellKey(ownCellsKey(first.secret, user, workspace), label, name);
+    },
+    wrapFor(chain, { code, secret }) {
+      const epoch = currentEpoch(chain);
+      const key = epoch && keys.get(epoch.number);
+      return key ? wrapKey(inviteWrapKey(secret, workspace, code, epoch.number), key, random) : null;
+    },
+    unwrapFrom(chain, { code, secret }) {
+      const wrapped = chain.invites.get(code)?.wrapped;
+      const epoch = currentEpoch(chain);
+      if (!wrapped || wrapped.epoch !== epoch?.number) return false;
+      const wrapping = inviteWrapKey(secret, workspace, code, epoch.number);
+      const key = keys.get(epoch.number) ?? accept(epoch, unwrapKey(wrapping, wrapped.box));
+      if (key) keys.set(epoch.number, key);
+      return key !== null;
     },
     async newEpoch(chain) {
       const current = currentEpoch(chain);

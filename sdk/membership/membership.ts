@@ -138,8 +138,18 @@ export function createMembership(
       const sealing = await sealingPair(ports, account, workspace);
       return draftJoin(ports, account, workspace, sealing, invite);
     }, REACTION_LIMIT_MS);
-    owner.joined(null);
     owner.renew();
+  };
+
+  /** With the key in the link: sealed to myself first, as the link's secret is forgotten then. Else somebody seals it to me. */
+  const finishJoin = async (invite: InviteSecret) => {
+    const isMissing = (chain: ChainState) => awaitingKey(chain).find(({ id }) => id === account.user);
+    await propose(async (chain) => {
+      const me = isMissing(chain);
+      if (!me || !keyring.unwrapFrom(chain, invite)) return null;
+      return chain.stale ? keyring.newEpoch(chain) : keyring.sealTo(chain, [me]);
+    }, REACTION_LIMIT_MS);
+    owner.joined(null);
   };
 
   const bringThisDevice = async () => {
@@ -183,7 +193,7 @@ export function createMembership(
     const isMember = state !== null && activeMember(state, account.user) !== undefined;
     if (ack.standing === "joining" && isMember) return bringThisDevice();
     if (ack.standing === "joining" && invite) return join(invite);
-    if (invite && isMember) owner.joined(null);
+    if (ack.standing === "member" && invite && isMember) await finishJoin(invite);
     if (ack.standing === "member" && state) await handOverKeys(state);
   };
 

@@ -2,10 +2,10 @@
 import { equalBytes, fromBase64url, toBase64url } from "#protocol/bytes.ts";
 import { deviceLine } from "#protocol/certificate.ts";
 import type { ChainEntry } from "#protocol/chain/entries.ts";
-import { deviceRevokeInput, seedInput } from "#protocol/chain/proofs.ts";
+import { deviceRevokeInput, migrateInput, seedInput } from "#protocol/chain/proofs.ts";
 import { activeMember, type ChainState, isIn, type Member } from "#protocol/chain/state.ts";
 import { MeshError } from "#protocol/errors.ts";
-import { type Account, type Seed, sealingPair } from "../account/account.ts";
+import { type Account, currentSeed, type Seed, sealingPair } from "../account/account.ts";
 import type { PeerPorts } from "../ports.ts";
 import { deviceFields } from "./chain.ts";
 import type { Membership } from "./membership.ts";
@@ -48,6 +48,32 @@ export async function rotationOf(
   const { key } = await sealingPair(ports, { user, seeds: [seed] }, workspace);
   const proof = await sign(seedInput(workspace, user, seed.number, key));
   return { type: "seed", number: seed.number, sealing: toBase64url(key), proof: toBase64url(proof) };
+}
+
+/** `account` becomes `heir`, in one workspace. */
+export async function migrationOf(
+  ports: PeerPorts,
+  { user: from }: Pick<Account, "user">,
+  heir: Account,
+  workspace: string,
+  roots: { old: Uint8Array; heir: Uint8Array },
+): Promise<Entry<"migrate">> {
+  const { key: sealing } = await sealingPair(ports, heir, workspace);
+  const seed = currentSeed(heir).number;
+  const input = migrateInput(workspace, from, { user: heir.user, seed, sealing });
+  const [consent, proof] = await Promise.all(
+    [roots.old, roots.heir].map((root) => ports.curves.sign(root, input)),
+  );
+  if (!consent || !proof) throw new Error("two roots give two signatures");
+  return {
+    type: "migrate",
+    root: toBase64url(heir.rootKey),
+    sealing: toBase64url(sealing),
+    seed,
+    device: deviceFields(heir),
+    consent: toBase64url(consent),
+    proof: toBase64url(proof),
+  };
 }
 
 export function createRootEntries(account: Account, propose: Membership["propose"]): RootEntries {

@@ -4,7 +4,7 @@ import { MeshError } from "#protocol/errors.ts";
 import { isGuard } from "#protocol/record.ts";
 import type { MeshEvent } from "#protocol/registry.ts";
 import type { Context } from "../context.ts";
-import { type Applied, applyEvent } from "../feature.ts";
+import { type Applied, applyEvent, applyStep } from "../feature.ts";
 import type { Push } from "../link/link.ts";
 import { extend } from "../membership/chain.ts";
 import { appliedFrom, retryWaiting } from "./indexes.ts";
@@ -75,8 +75,9 @@ export function createIncoming(context: Context, owner: IncomingOwner): Incoming
     const chain = batch.view.state;
     replica.db.transaction(() => {
       for (const taken of batch.taken) {
-        const { seq, at, record, height } = taken;
+        const { seq, at, record, height, step } = taken;
         if (height !== null) replica.putChain(height, seq, record.bytes);
+        if (step && chain) applyStep(features, { db: replica.db, me, chain }, step);
         if (height !== null || !chain) continue;
         try {
           const one = keep(chain, echoes, taken);

@@ -4,7 +4,15 @@ import { MeshError } from "#protocol/errors.ts";
 import { sha256 } from "#protocol/hash.ts";
 import { decodeRecord, isGuard, type Put, type SealedRecord } from "#protocol/record.ts";
 import type { MeshEvent } from "#protocol/registry.ts";
-import { type Applied, applyEvent, type Feature, type Index, tableNames } from "../feature.ts";
+import {
+  type Applied,
+  applyEvent,
+  applyStep,
+  type ChainStep,
+  type Feature,
+  type Index,
+  tableNames,
+} from "../feature.ts";
 import type { PutOrder, Replica, StoredRecord } from "./replica.ts";
 
 /** @throws MeshError for a record that says nothing */
@@ -42,7 +50,7 @@ export function dropIndexes(replica: Replica, features: readonly Feature[]): voi
   emptyIndexes(replica, features, replica.meta("indexes") ?? "");
 }
 
-/** Opens every applied record again, then what waits in the outbox. Safe to repeat after a crash in the middle. */
+/** Takes the chain's entries again, every applied record, then what waits in the outbox. Safe to repeat after a crash in the middle. */
 export async function rebuildIndexes(
   replica: Replica,
   features: readonly Feature[],
@@ -50,7 +58,9 @@ export async function rebuildIndexes(
   me: Pick<Applied, "from" | "dev">,
   open: Opener,
   provisional: (label: string, order: PutOrder) => Put | null,
+  steps: AsyncIterable<ChainStep>,
 ) {
+  for await (const step of steps) applyStep(features, index, step);
   await walk(replica, "applied", features, index, open);
   replica.db.transaction(() => {
     for (const { id, label, event, put: order } of replica.outbox(0, Number.MAX_SAFE_INTEGER)) {

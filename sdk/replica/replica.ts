@@ -81,7 +81,18 @@ const MIGRATIONS: readonly Migration[] = [
     `,
   },
   {
-    name: "0002-topic-keys",
+    name: "0002-mailed-invites",
+    sql: `
+      -- Invites that were mailed from here, and who asks to join by one.
+      CREATE TABLE mailed_invites (code TEXT PRIMARY KEY, email TEXT NOT NULL) STRICT;
+      CREATE TABLE join_requests (
+        code TEXT NOT NULL, user TEXT NOT NULL, at INTEGER NOT NULL, words TEXT NOT NULL, sealing TEXT NOT NULL,
+        PRIMARY KEY (code, user)
+      ) STRICT;
+    `,
+  },
+  {
+    name: "0003-topic-keys",
     sql: `
       -- Keys of private topics, each wrapped under a key of the seed that \`member\` and \`seed\` name.
       CREATE TABLE topic_keys (

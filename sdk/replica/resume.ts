@@ -8,6 +8,7 @@ import { recordIdTime } from "#protocol/ids.ts";
 import { LIMITS } from "#protocol/limits.ts";
 import { decodeRecord, isGuard } from "#protocol/record.ts";
 import type { Context } from "../context.ts";
+import { chainSteps } from "../membership/chain.ts";
 import { dropIndexes, rebuildIndexes } from "./indexes.ts";
 import { type OutboxRow, type PutOrder, type StoredRecord, storedRecord } from "./replica.ts";
 
@@ -76,7 +77,9 @@ export function createResume(context: Context, caughtUp: () => void): Resume {
     });
     unconfirmed = null;
     const who = { from: me, dev: account.device.id };
-    await rebuildIndexes(replica, features, context.index(), who, context.open, context.cells.provisional);
+    const steps = chainSteps(ports, replica, context.workspace);
+    const { index, open, cells } = context;
+    await rebuildIndexes(replica, features, index(), who, open, cells.provisional, steps);
     context.forgetNames();
   };
 

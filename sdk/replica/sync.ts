@@ -7,6 +7,7 @@ import { MeshError } from "#protocol/errors.ts";
 import { CHAIN } from "#protocol/ids.ts";
 import { decodeRecord, isGuard, type SealedRecord } from "#protocol/record.ts";
 import type { MeshEvent } from "#protocol/registry.ts";
+import type { ChainStep } from "../feature.ts";
 import type { Push } from "../link/link.ts";
 import type { ChainView } from "../membership/chain.ts";
 import { createWorker } from "../worker.ts";
@@ -21,6 +22,8 @@ export type Taken = {
   record: SealedRecord;
   /** Height of a chain entry, else null. */
   height: number | null;
+  /** Of a chain entry that is news to the view. */
+  step?: ChainStep;
   status: RecordStatus;
   event: MeshEvent | null;
 };
@@ -123,8 +126,10 @@ async function judgeBatch(owner: SyncOwner, pushes: readonly Push[], through: nu
       continue;
     }
     const extended = await owner.extend(view, record, seq);
+    const step = stepBetween(view, extended.view, record);
     view = extended.view;
-    judging.push({ taken: { seq, at, record, height: extended.height, status: "applied", event: null } });
+    const { height } = extended;
+    judging.push({ taken: { seq, at, record, height, status: "applied", event: null, ...step } });
   }
   const taken: Taken[] = [];
   const refused: Refused[] = [];
@@ -134,6 +139,10 @@ async function judgeBatch(owner: SyncOwner, pushes: readonly Push[], through: nu
     else refused.push(judged.refused);
   }
   return { view, taken, refused, through };
+}
+
+function stepBetween({ state: before }: ChainView, { state: after }: ChainView, record: SealedRecord) {
+  return before && after && before !== after ? { step: { before, after, record } } : {};
 }
 
 /** Never throws: others are judged meanwhile, and what comes of each is looked at once all have been. */

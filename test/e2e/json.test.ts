@@ -78,7 +78,21 @@ test("the fields of send, message status, inbox and topic history", async () => 
     receivedAt: time,
     read: false,
   };
-  expect(await bob.ok("inbox")).toEqual({ messages: [message] });
+  // Who came later isn't told how they came.
+  expect(await bob.ok("inbox")).toEqual({ messages: [message], notices: [] });
+  expect((await alice.ok("inbox")).notices).toEqual([
+    {
+      id: recordId,
+      workspace: "acme",
+      at: time,
+      kind: "joined",
+      member: { id: text, name: "bob" },
+      by: { id: text, name: "alice" },
+      detail: { how: "link", code: text },
+      text: "bob joined, invited by alice (link)",
+      read: false,
+    },
+  ]);
 
   await alice.ok("topic", "create", "deploys");
   await alice.ok(

@@ -28,11 +28,11 @@ export type World = {
   folder: string;
   /**
    * `publicUrl`: the address that people know it by, when something stands in between. `data`: where it keeps its log.
-   * `launch`: what starts it, with its own arguments before the broker's.
+   * `launch`: what starts it, with its own arguments before the broker's; `flags`: more of the broker's own.
    */
   broker(
     publicUrl?: string,
-    options?: { data?: string; launch?: readonly [string, ...string[]] },
+    options?: { data?: string; launch?: readonly [string, ...string[]]; flags?: readonly string[] },
   ): Promise<Broker>;
   /** `up` with that broker and none embedded; `flags` replace these. */
   person(name: string, broker: Pick<Broker, "url"> | null, flags?: readonly string[]): Promise<Person>;
@@ -61,11 +61,12 @@ export function createWorld(whenFinished: typeof onTestFinished = onTestFinished
   };
 
   const broker: World["broker"] = async (publicUrl, options = {}) => {
-    const { data = join(folder, `broker-${brokers.size}`), launch = [launcherPath] } = options;
+    const { data = join(folder, `broker-${brokers.size}`), launch = [launcherPath], flags = [] } = options;
     const known = publicUrl ? ["--public-url", publicUrl] : [];
     const start = async (port: number) => {
       const [command, ...before] = launch;
-      const args = [...before, "broker", "--json", "--port", String(port), "--data", data, ...known];
+      const fixed = ["broker", "--json", "--port", String(port), "--data", data];
+      const args = [...before, ...fixed, ...known, ...flags];
       const child = spawn(command, args, {
         stdio: ["ignore", "pipe", "inherit"],
         env: cleanEnv(folder),
