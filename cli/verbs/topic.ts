@@ -14,6 +14,7 @@ export function topicLine(topic: Topic): string[] {
     unread > 0 ? `${unread} unread` : "",
     mentions > 0 ? `${mentions} for you` : "",
     workspace,
+    ...(topic.members ? [topic.members.map(safe).join(", ")] : []),
   ];
 }
 
@@ -71,8 +72,7 @@ const info: Verb = {
     const client = await daemon();
     const topic = await client.topic.info({ workspace, topic: args[0] ?? "" });
     const line = topicLine(topic).filter((part) => part !== "");
-    const by = `made by ${safe(topic.createdBy)}`;
-    print(topic, [line.join("  "), by + withMembers(topic)].join("\n"));
+    print(topic, `${line.join("  ")}\nmade by ${safe(topic.createdBy)}`);
   },
 };
 

@@ -207,7 +207,8 @@ export function createTopicChanges(owner: TopicChangesOwner): TopicChanges {
   };
 
   const renew = async (label: string): Promise<void> => {
-    if (rosters.waits(label) === "for others" || !rosters.current(label)) await owner.fetch(label);
+    // What came before the broker knew that I follow it.
+    if (!labels.isComplete(label)) await owner.fetch(label);
     if (rosters.waits(label) === "for a key" || isBehind(label)) await catchUp(label, RENEWAL_LIMIT_MS);
     if (rosters.waits(label) === "for a key") {
       out.add(label);
@@ -277,7 +278,7 @@ export function createTopicChanges(owner: TopicChangesOwner): TopicChanges {
         if (isFresh || isKnown) out.delete(label);
         if (!isFollowed && (isFresh || (isKnown && isMember(label)))) {
           labels.follow(label, "").then(() => want(label), context.failed);
-        } else if (isFollowed && (isFresh || !isKnown)) want(label);
+        } else if (isFollowed && (isFresh || !isKnown || !labels.isComplete(label))) want(label);
         // Keys come before the roster that they are for: only a newer one without me takes me out.
         else if (isFollowed && isNews && !isMember(label)) labels.unfollow(label);
       }

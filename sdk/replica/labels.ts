@@ -8,6 +8,8 @@ export type Labels = {
   follows(label: string): boolean;
   /** Whether it ever was. */
   wasFollowed(label: string): boolean;
+  /** Whether all that was said there before it was followed is here. */
+  isComplete(label: string): boolean;
   /** Wants the records of a label from now on; earlier ones come by `history`. */
   follow(label: string, name: string): Promise<void>;
   unfollow(label: string): void;
@@ -25,6 +27,8 @@ export function createLabels(replica: Replica, link: () => Link | null): Labels 
     follows: (label) =>
       db.sql("SELECT 1 FROM labels WHERE label = ? AND joined = 1").get(label) !== undefined,
     wasFollowed: (label) => db.sql("SELECT 1 FROM labels WHERE label = ?").get(label) !== undefined,
+    isComplete: (label) =>
+      db.sql("SELECT 1 FROM labels WHERE label = ? AND complete = 1").get(label) !== undefined,
     async follow(label, name) {
       db.sql(
         `INSERT INTO labels (label, name, since, complete, joined) VALUES (?1, ?2, ?3, 0, 1)
