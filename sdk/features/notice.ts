@@ -7,6 +7,7 @@ import type { SqlRow } from "#protocol/ports.ts";
 import type { Happening } from "../context.ts";
 import type { ChainStep, Feature } from "../feature.ts";
 import type { Asking } from "../membership/approvals.ts";
+import { markRead } from "../messages/marks.ts";
 import { memberNames } from "../messages/names.ts";
 import type { Opened } from "../peer.ts";
 import { PERSONAL } from "../which-workspace.ts";
@@ -146,12 +147,11 @@ function asked({ slug, workspace }: Opened, waiting: readonly Asking[]): Notice[
 
 export function markNoticesAsRead(among: readonly Opened[], notices: readonly Notice[]): void {
   for (const { slug, workspace } of among) {
-    const { db } = workspace.replica;
     const mine = notices.filter((one) => one.workspace === slug && !one.read);
-    if (mine.length === 0) continue;
-    db.transaction(() => {
-      for (const { id } of mine) db.sql("INSERT OR IGNORE INTO reads (id) VALUES (?)").run(id);
-    });
+    markRead(
+      workspace,
+      mine.map(({ id }) => id),
+    );
   }
 }
 

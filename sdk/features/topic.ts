@@ -7,7 +7,7 @@ import { EVERYONE } from "#protocol/ids.ts";
 import type { Handlers } from "#protocol/registry.ts";
 import type { Feature } from "../feature.ts";
 import { resolveAddress } from "../messages/address.ts";
-import { markAsRead, messageById, toMessage } from "../messages/inbox.ts";
+import { MESSAGES, markAsRead, messageById, toMessage } from "../messages/inbox.ts";
 import {
   findTopic,
   memberNames,
@@ -198,8 +198,7 @@ export function topicHandlers(peer: Peer): Handlers<Caller>["topic"] {
       await workspace.history.fill(label, name, limit);
       const messages = workspace.replica.db
         .sql(
-          `SELECT m.*, r.id IS NOT NULL AS read FROM messages m LEFT JOIN reads r ON r.id = m.id
-           WHERE m.topic = ? AND m.label = ? ORDER BY coalesce(m.seq, 9e15) DESC, m.id DESC LIMIT ?`,
+          `${MESSAGES} WHERE m.topic = ? AND m.label = ? ORDER BY coalesce(m.seq, 9e15) DESC, m.id DESC LIMIT ?`,
         )
         .all(name, label, limit)
         .map((row) => toMessage(opened, row))
