@@ -9,6 +9,7 @@ import { deviceVerbs } from "./verbs/devices.ts";
 import { doctor } from "./verbs/doctor.ts";
 import { groupVerbs } from "./verbs/group.ts";
 import { helpPage } from "./verbs/help.ts";
+import { identityVerbs } from "./verbs/identity.ts";
 import { inviteVerbs } from "./verbs/invite.ts";
 import { logs } from "./verbs/logs.ts";
 import { meVerbs } from "./verbs/me.ts";
@@ -71,6 +72,7 @@ export const verbs: readonly Verb[] = [
   demo,
   doctor,
   ...accountVerbs,
+  ...identityVerbs,
   ...deviceVerbs,
   ...workspaceVerbs,
   ...inviteVerbs,
