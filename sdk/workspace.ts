@@ -67,6 +67,7 @@ export async function openWorkspace(
   const outgoing = createOutgoing(context, {
     transmit: (records) => link?.sendRecords(records),
     wake: () => link?.wake(),
+    renew: () => link?.renew(),
     propose: membership.propose,
   });
   const signals = createSignals(context, {

@@ -39,6 +39,8 @@ export type Outgoing = {
 export type OutgoingOwner = {
   transmit(records: readonly Uint8Array[]): void;
   wake(): void;
+  /** Ends the link and makes a new one. */
+  renew(): void;
   propose: Membership["propose"];
 };
 
@@ -47,6 +49,8 @@ export function createOutgoing(context: Context, owner: OutgoingOwner): Outgoing
   /** Epochs of what is under way, so that a refusal tells which epoch is over. */
   const sealedUnder = new Map<string, number>();
   let endedEpoch = -1;
+  /** Until it returns on this link, the broker drops what follows. */
+  let owed: string | null = null;
   /** Sequences of puts that the broker has committed. One that was replaced since has no echo. */
   const placedAt = new Map<string, number>();
   /** Puts as they were transmitted on this link. */
@@ -92,6 +96,8 @@ export function createOutgoing(context: Context, owner: OutgoingOwner): Outgoing
   const refuse = (id: string, why: MeshError) => {
     const row = replica.outboxRow(id);
     if (!row) return;
+    // It never returns: who it was for has left meanwhile. A new link owes nothing.
+    if (id === owed) owner.renew();
     if (row.put) return settlePut(id, why);
     ports.log.warn({ workspace, id, code: why.code }, "a record was refused for good");
     const at = Math.floor(ports.clock.now());
@@ -190,6 +196,7 @@ export function createOutgoing(context: Context, owner: OutgoingOwner): Outgoing
       sealedUnder.clear();
       underWay.clear();
       cells.forget();
+      owed = null;
       outbox.linkUp();
     },
     linkDown: outbox.linkDown,
@@ -215,6 +222,7 @@ export function createOutgoing(context: Context, owner: OutgoingOwner): Outgoing
         cells.learned(row.label, cells.putOf(row.label, row.put), null);
         return outbox.rewind();
       }
+      owed = ERRORS[error.code].retry ? frame.id : null;
       if (!ERRORS[error.code].retry) return refuse(frame.id, error);
       if (error.code === "stale_epoch") {
         endedEpoch = Math.max(endedEpoch, sealedUnder.get(frame.id) ?? -1);
