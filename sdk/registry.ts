@@ -11,6 +11,7 @@ import { createReceiptSender, receipt } from "./features/receipt.ts";
 import { bounceUnknown, giveToSession } from "./features/routing.ts";
 import { claimNames, session } from "./features/session.ts";
 import { topic, topicHandlers } from "./features/topic.ts";
+import { meetByMessage, trustHandlers } from "./features/trust.ts";
 import { learnName, workspace, workspaceHandlers } from "./features/workspace.ts";
 import { createWordKeeper } from "./messages/words.ts";
 import type { Abilities, Caller, Peer } from "./peer.ts";
@@ -23,6 +24,7 @@ export const abilities: Abilities = {
     introduceMyself,
     followAlike,
     claimNames,
+    meetByMessage,
     giveToSession,
     bounceUnknown,
     createReceiptSender,
@@ -37,7 +39,7 @@ export function peerHandlersOf(peer: Peer, brokers: Brokers) {
     group: groupHandlers(peer),
     invite: inviteHandlers(peer),
     message: messageHandlers(peer),
-    peer: peerHandlers(peer),
+    peer: { ...peerHandlers(peer), ...trustHandlers(peer) },
     topic: topicHandlers(peer),
     workspace: workspaceHandlers(peer, brokers),
   } satisfies Partial<Handlers<Caller>>;

@@ -8,12 +8,14 @@ import { CHAIN, EVERYONE } from "#protocol/ids.ts";
 import { decodeRecord } from "#protocol/record.ts";
 import type { MeshEvent } from "#protocol/registry.ts";
 import type { Account } from "./account/account.ts";
+import type { Document } from "./account/document.ts";
 import { type Context, createContext, type Happening, type Membering } from "./context.ts";
 import type { Feature } from "./feature.ts";
 import { createLink, type Link, type LinkOwner } from "./link/link.ts";
 import { createApprovals } from "./membership/approvals.ts";
 import { chainSteps } from "./membership/chain.ts";
 import { createMembership } from "./membership/membership.ts";
+import { createTrust } from "./membership/trust.ts";
 import { createOutgoing } from "./outgoing/outgoing.ts";
 import type { PeerPorts } from "./ports.ts";
 import { createPresence } from "./presence/presence.ts";
@@ -35,6 +37,7 @@ export async function openWorkspace(
   features: readonly Feature[],
   listener: (happening: Happening) => void,
   sessions: () => readonly SessionFace[],
+  document: Document,
 ) {
   const context = await createContext(ports, account, membering, features, listener);
   const { workspace, me, replica, keyring } = context;
@@ -195,6 +198,7 @@ export async function openWorkspace(
     }),
     chain: () => context.chain.known.state,
     names: context.names,
+    trust: createTrust(context, document),
     link: (): LinkState => link?.state() ?? "offline",
     trouble: () => context.trouble,
     verifyAll: () => verifyAll(context),

@@ -17,6 +17,8 @@ export type Document = {
   entries(): DocumentEntry[];
   /** Takes in what another device has written; true when something is new here. */
   merge(entries: readonly DocumentEntry[]): boolean;
+  /** Another number whenever something in it may be another. */
+  revision(): number;
   /** Another person's from now on. */
   clear(): void;
   listen(changed: () => void): void;
@@ -24,16 +26,19 @@ export type Document = {
 
 export function createDocument(database: Database, clock: Clock): Document {
   const listeners = new Set<() => void>();
+  let revision = 0;
   const find = (key: string) => {
     const row = database.sql("SELECT * FROM document WHERE key = ?").get(key);
     return row ? entryOf(row) : null;
   };
-  const write = ({ key, at, value }: DocumentEntry) =>
+  const write = ({ key, at, value }: DocumentEntry) => {
+    revision++;
     database
       .sql(
         "INSERT INTO document (key, at, value) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET at = ?2, value = ?3",
       )
       .run(key, at, value);
+  };
 
   return {
     get: (kind, id = "") => parsed(kind, find(`${kind}/${id}`)),
@@ -67,7 +72,9 @@ export function createDocument(database: Database, clock: Clock): Document {
         for (const entry of newer) write(entry);
         return newer.length > 0;
       }),
+    revision: () => revision,
     clear() {
+      revision++;
       database.sql("DELETE FROM document").run();
     },
     listen: (changed) => void listeners.add(changed),

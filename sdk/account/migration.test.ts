@@ -13,6 +13,9 @@ const workspaceOf = (member: Member, slug = "acme") => member.peer.readable(slug
 const chainOf = (member: Member) => workspaceOf(member)?.chain() ?? null;
 const slugs = ({ peer }: Member) => peer.opened().map(({ slug }) => slug);
 const texts = async (member: Member) => (await member.inbox()).map(({ text }) => text);
+/** Whoever has spoken with the old identity takes the new one by hand. */
+const accepts = async ({ handlers }: Member, peer: string) =>
+  handlers.peer.trust({ peer, as: "accepted" }, CALLER, nothing);
 const hears = (member: Member, text: string) =>
   member.until(async () => (await texts(member)).includes(text), `"${text}"`);
 const isIn = (member: Member) => {
@@ -53,6 +56,7 @@ test("its workspaces come along by signed entries, with all that was said; an em
   const namesOf = (member: Member) => [...(workspaceOf(member)?.names().values() ?? [])];
   await bob.until(() => namesOf(bob).includes("desk"), "the heir's name");
   expect((await texts(laptop)).toSorted()).toEqual(["before, for all", "before, for you"]);
+  await accepts(bob, "desk");
   await bob.send("desk", "after");
   await hears(laptop, "after");
   await laptop.send("bob", "after, from you");
@@ -120,6 +124,7 @@ test("an identity whose key was made elsewhere takes the machine over", async ()
   await bob.until(() => activeMember(chainOf(bob) ?? neverChain(), userId) !== undefined, "the heir");
   await laptop.send("bob", "as another");
   await hears(bob, "as another");
+  await accepts(bob, "laptop");
   await bob.send("laptop", "so it is");
   await hears(laptop, "so it is");
   expect(

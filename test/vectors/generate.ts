@@ -10,6 +10,7 @@ import { encodingVectors, idVectors } from "./encoding.ts";
 import { frameVectors, inviteLinkVectors, socketVectors } from "./frames.ts";
 import { deriveVectors, sealVectors } from "./keys.ts";
 import { recordVectors } from "./records.ts";
+import { safetyNumberVectors } from "./safety-number.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const folder = `${root}/protocol/vectors`;
@@ -24,6 +25,7 @@ const files = {
   frames: await frameVectors(),
   "invite-link": inviteLinkVectors(),
   socket: socketVectors(),
+  "safety-number": await safetyNumberVectors(),
 };
 
 mkdirSync(folder, { recursive: true });
