@@ -8,6 +8,8 @@ import { fanOut } from "./fan-out.ts";
 import type { Bench } from "./figure.ts";
 import { hop } from "./hop.ts";
 import { idle } from "./idle.ts";
+import { join } from "./join.ts";
+import { login } from "./login.ts";
 import { reconnect } from "./reconnect.ts";
 import { search } from "./search.ts";
 import { socket } from "./socket.ts";
@@ -28,4 +30,6 @@ export const benches: readonly Bench[] = [
   idle,
   search,
   reconnect,
+  login,
+  join,
 ];

@@ -9,7 +9,7 @@ import { createLogger } from "#adapters/logger.ts";
 import { fromSystem as fromPlace } from "#adapters/system-error.ts";
 import { ERRORS, errorShape, MeshError } from "#protocol/errors.ts";
 import { brokerOrigin } from "#protocol/frames.ts";
-import { backUp, renewLogIds } from "./adapters/backup.ts";
+import { backUp, markRestored } from "./adapters/backup.ts";
 import { type Options, readOptions } from "./adapters/options.ts";
 import { createPrometheus } from "./adapters/prometheus.ts";
 import { withReadingThread } from "./adapters/reading-thread.ts";
@@ -65,7 +65,7 @@ function runBackup({ data, json }: Options, file: string): void {
 
 function runRestored({ data, json }: Options): void {
   const unlock = ownFolder(data);
-  const workspaces = renewLogIds(join(data, DATABASE), systemRandom);
+  const workspaces = markRestored(join(data, DATABASE), systemRandom);
   unlock();
   process.stdout.write(
     json ? `${JSON.stringify({ workspaces })}\n` : `the logs of ${workspaces} workspaces have new ids\n`,

@@ -48,7 +48,7 @@ export type Dial = (url: string) => Promise<Socket>;
 
 /**
  * GET of a small JSON document, or POST of one. `date`: the server's time, to the second. `waitMs`: how long the answer
- * may be held back by intent. @throws MeshError offline
+ * may be held back by intent. `body`: null where it isn't JSON. @throws MeshError offline, timeout, too_large
  */
 export type FetchJson = (
   url: string,

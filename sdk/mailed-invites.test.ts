@@ -8,7 +8,7 @@ import type { ErrorCode } from "#protocol/errors.ts";
 import { type JoinRequest, joinRequestInput } from "#protocol/join-request.ts";
 import { wrapKey } from "#protocol/key-box.ts";
 import { codeOfAsync } from "#test/code-of.ts";
-import { CALLER, createMesh, type HttpAnswer, invite, type Member } from "#test/mesh.ts";
+import { CALLER, createMesh, invite, type Member } from "#test/mesh.ts";
 import { fixedBytes, fixedRandom } from "#test/person.ts";
 import { sealingPair } from "./account/account.ts";
 import { keptInvite } from "./membership/invite.ts";
@@ -174,8 +174,10 @@ test.each(["", "abandon ability able about above", "words words words words word
 
 /** The broker's answer to whoever looks whether they are let in. */
 function answering(member: Member, answer: unknown): void {
-  member.overHttp = (given: HttpAnswer, url) =>
-    /\/requests\/[^/]+$/.test(url) ? { status: 200, body: { answer } } : given;
+  member.overHttp = async (url, _, ask) => {
+    const given = await ask();
+    return /\/requests\/[^/]+$/.test(url) ? { status: 200, body: { answer } } : given;
+  };
 }
 
 const junk: [string, unknown, ErrorCode][] = [
@@ -226,7 +228,7 @@ test("a broker that approves by itself can't let anybody into a chain that it ca
   expect(chain()?.members.size).toBe(1);
 
   // The request is still there, and so is the right way in.
-  bob.overHttp = (given) => given;
+  bob.overHttp = (_url, _params, ask) => ask();
   const { words = "" } = await join(bob, url);
   await approve(alice, code, words);
   expect((await join(bob, url, 10_000)).slug).toBe("acme");

@@ -204,6 +204,8 @@ export async function openWorkspace(
     verifyAll: () => verifyAll(context),
     /** Why there is no link at the moment, as far as it is known. */
     linkTrouble: () => link?.trouble() ?? null,
+    /** Dials at once, where it would wait for a while. */
+    wake: () => link?.wake(),
     isJoining: () => context.invite !== null,
     /** Whether it ever was one, as far as the chain is here. */
     wasMember: () => context.chain.known.state?.members.has(me) === true,
@@ -306,6 +308,7 @@ function isLasting(code: ErrorCode): boolean {
   return (
     code === "version_skew" ||
     code === "not_a_member" ||
+    code === "not_registered" ||
     code === "device_revoked" ||
     code.startsWith("invite_") ||
     code.startsWith("chain_")

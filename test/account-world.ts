@@ -25,8 +25,9 @@ import type { CertifiedDevice } from "#protocol/certificate.ts";
 import { certificateInput, pairedInput } from "#protocol/certificate.ts";
 import { idOf } from "#protocol/derive.ts";
 import type { ErrorShape } from "#protocol/errors.ts";
+import type { Timers } from "#protocol/ports.ts";
 import { fixedBytes } from "./person.ts";
-import { createVirtualTime } from "./virtual-time.ts";
+import { createVirtualTime, settle } from "./virtual-time.ts";
 
 export const ORIGIN = "http://broker.test";
 export const OTHER_ORIGIN = "http://other.test";
@@ -58,12 +59,30 @@ export async function accountWorld({
   const stores = openSqliteStores(path);
   const accounts = wrap(stores.accounts);
   const logged: string[] = [];
+  /** How long the timers that run were set for. */
+  const pending = new Map<symbol, number>();
+  const timers: Timers = {
+    ...time.timers,
+    after(ms, run) {
+      const timer = Symbol();
+      pending.set(timer, ms);
+      const end = () => void pending.delete(timer);
+      const cancel = time.timers.after(ms, () => {
+        end();
+        run();
+      });
+      return () => {
+        end();
+        cancel();
+      };
+    },
+  };
   const say = (fields: Record<string, unknown>, message: string) =>
     void logged.push(`${message} ${JSON.stringify(fields)}`);
   const broker = createBroker(
     {
       clock: time.clock,
-      timers: time.timers,
+      timers,
       random: systemRandom,
       curves: nodeCurves,
       store: stores.store,
@@ -79,6 +98,8 @@ export async function accountWorld({
       ...DEFAULT_TIMES,
       origins: new Set([ORIGIN, OTHER_ORIGIN]),
       retention: DEFAULT_RETENTION,
+      // Nobody is connected; months pass sooner without it.
+      heartbeatMs: 86_400_000,
       metrics: { local: true, token: null },
       limits: { accountCallsPerSecond: 10_000, accountCallBurst: 10_000, ...limits },
       ...config,
@@ -133,6 +154,10 @@ export async function accountWorld({
     /** The code by which a call is refused; "accepted" when it isn't. */
     async codeOf<N extends AccountCall>(name: N, params: CallParams<N>, how?: Ask): Promise<string> {
       return (await ask(name, params, how)).body.error?.code ?? "accepted";
+    },
+    /** Resolves once so many calls wait for `ms`. */
+    async begun(ms: number, count = 1): Promise<void> {
+      while ([...pending.values()].filter((one) => one === ms).length < count) await settle();
     },
     metrics: async () => (await fetch("/metrics")).text,
   };

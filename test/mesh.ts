@@ -31,6 +31,8 @@ export const ORIGIN = "http://mesh.test";
 
 export type Frame = string | Uint8Array;
 export type HttpAnswer = { status: number; body: unknown };
+/** What is answered; `ask` has it from the broker. */
+export type OverHttp = (url: string, params: unknown, ask: () => Promise<HttpAnswer>) => Promise<HttpAnswer>;
 /** What becomes of a frame on its way: itself, others, or nothing. */
 export type Tamper = (frame: Frame) => readonly Frame[];
 
@@ -41,8 +43,8 @@ export type Member = {
   /** Frames from and to this person's device pass through these. */
   toBroker: Tamper;
   toDevice: Tamper;
-  /** What becomes of the broker's answers over HTTP. */
-  overHttp(answer: HttpAnswer, url: string): HttpAnswer;
+  /** What the broker is asked over HTTP passes through this. */
+  overHttp: OverHttp;
   /** Cuts every connection; the device comes back by itself. */
   cut(): void;
   opened(): Opened;
@@ -136,8 +138,11 @@ export async function createMesh(
         const asked = post && { method: "POST", headers: post.headers, body: JSON.stringify(post.body) };
         const headers = { ...post?.headers, "content-type": "application/json" };
         const request = new Request(url, asked && { ...asked, headers });
-        const response = await broker.http.fetch(request, { address: device });
-        return member.overHttp({ status: response.status, body: await response.json() }, url);
+        const ask = async () => {
+          const response = await broker.http.fetch(request, { address: device });
+          return { status: response.status, body: await response.json() };
+        };
+        return member.overHttp(url, post?.body, ask);
       },
       keychain: keychainOf(secrets),
       openDatabase: (database, migrations) =>
@@ -157,7 +162,7 @@ export async function createMesh(
       handlers,
       toBroker: (frame) => [frame],
       toDevice: (frame) => [frame],
-      overHttp: (answer) => answer,
+      overHttp: (_url, _params, ask) => ask(),
       cut() {
         for (const cut of cuts) cut();
         cuts.clear();

@@ -5,7 +5,7 @@ import { afterAll, expect, test } from "vitest";
 import { systemRandom } from "#adapters/clock.ts";
 import { codeOf } from "#test/code-of.ts";
 import { commitOf, founding, record } from "../store/store.suite.ts";
-import { backUp, renewLogIds } from "./backup.ts";
+import { backUp, markRestored } from "./backup.ts";
 import { openSqliteStore } from "./sqlite-store.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "backup-"));
@@ -48,7 +48,7 @@ test("a restored log is another log with the same records", async () => {
   );
   backUp(path, file);
   await store.close();
-  expect(renewLogIds(file, systemRandom)).toBe(2);
+  expect(markRestored(file, systemRandom)).toBe(2);
   const restored = openSqliteStore(file);
   const [one, other] = [await restored.workspace("w"), await restored.workspace("v")];
   expect([one?.head, other?.head]).toEqual([3, 1]);

@@ -33,15 +33,17 @@ export function backUp(path: string, file: string): void {
 }
 
 /**
- * Gives every workspace's log another id, and answers how many there are. Sequences that came after the backup are given
- * out a second time, so no device may take this for the log that it knows.
+ * Gives every workspace's log another id, and answers how many there are: sequences that came after the backup are given
+ * out a second time, so no device may take this for the log that it knows. Refresh tokens that came after it are unknown
+ * here, so each device's next one counts, whichever it is; its signature still has to hold.
  * @throws MeshError not_found when there is no log
  */
-export function renewLogIds(path: string, random: Random): number {
+export function markRestored(path: string, random: Random): number {
   if (!existsSync(path)) throw new MeshError("not_found", `There is no log at ${path}.`, "Give its --data.");
   const database = openSqlite(path, MIGRATIONS);
   try {
     return database.transaction(() => {
+      database.sql("UPDATE families SET current = NULL, previous = NULL").run();
       const workspaces = database.sql("SELECT number FROM workspaces").all();
       for (const { number } of workspaces) {
         const logId = toBase64url(random(16));

@@ -14,18 +14,19 @@ const DEVICES = `
 /** `database` has the broker's migrations, and stays its owner's to close. */
 export function openSqliteAccounts(database: Database): AccountStore {
   /** What the file's own trouble is called is for whoever runs the broker, not for whoever asks it. */
-  const within = async <T>(run: () => T): Promise<T> => {
+  const named = async <T>(run: () => T): Promise<T> => {
     try {
-      return database.transaction(run);
+      return run();
     } catch (error) {
       const known = namedIfFull(error);
       if (known instanceof MeshError && known.code === "storage_full") throw known;
       throw new Error(`the accounts' database failed: ${String(error)}`);
     }
   };
-  const get = async (sql: string, ...values: SqlValue[]) => within(() => database.sql(sql).get(...values));
-  const all = async (sql: string, ...values: SqlValue[]) => within(() => database.sql(sql).all(...values));
-  const run = async (sql: string, ...values: SqlValue[]) => within(() => database.sql(sql).run(...values));
+  const within = <T>(run: () => T): Promise<T> => named(() => database.transaction(run));
+  const get = (sql: string, ...values: SqlValue[]) => named(() => database.sql(sql).get(...values));
+  const all = (sql: string, ...values: SqlValue[]) => named(() => database.sql(sql).all(...values));
+  const run = (sql: string, ...values: SqlValue[]) => named(() => database.sql(sql).run(...values));
 
   return {
     register: ({ hashes, ...account }, entry) =>
@@ -102,8 +103,9 @@ export function openSqliteAccounts(database: Database): AccountStore {
           )
           .get(family, at);
         if (!row) return "over";
-        const isCurrent = equalBytes(shown, blob(row.current));
-        if (!isCurrent && !(row.previous instanceof Uint8Array && equalBytes(shown, row.previous))) {
+        const tokens = [row.current, row.previous].filter((token) => token instanceof Uint8Array);
+        const isNewest = tokens.length === 0 || tokens.some((token) => equalBytes(shown, token));
+        if (!isNewest) {
           database.sql("UPDATE families SET revoked_at = ? WHERE id = ?").run(at, family);
           return "reused";
         }
@@ -170,7 +172,7 @@ export function openSqliteAccounts(database: Database): AccountStore {
         database
           .sql(
             `DELETE FROM signing_keys
-             WHERE created_at < (SELECT max(created_at) FROM signing_keys WHERE created_at < ?)`,
+             WHERE created_at < (SELECT max(created_at) FROM signing_keys WHERE created_at <= ?)`,
           )
           .run(retiredBefore);
       }),
@@ -200,6 +202,6 @@ function familyOf(row: SqlRow): Family {
 }
 
 function blob(value: SqlValue | undefined): Uint8Array {
-  if (value instanceof Uint8Array) return value;
+  if (value instanceof Uint8Array) return new Uint8Array(value);
   throw new Error("a column is a blob by its schema");
 }

@@ -62,8 +62,9 @@ export const MIGRATIONS: readonly Migration[] = [
       ) STRICT, WITHOUT ROWID;
       CREATE TABLE families (
         id TEXT PRIMARY KEY, user TEXT NOT NULL REFERENCES accounts, device TEXT NOT NULL,
-        -- SHA-256 of the token that nobody has used, and of the last that somebody has.
-        current BLOB NOT NULL, previous BLOB,
+        -- SHA-256 of the token that nobody has used, and of the last that somebody has. Without either, which is
+        -- how a restored backup begins, the next one counts.
+        current BLOB, previous BLOB,
         expires_at INTEGER NOT NULL, revoked_at INTEGER
       ) STRICT;
       CREATE INDEX families_by_device ON families (user, device);

@@ -32,6 +32,8 @@ const login: Verb = {
     },
     register: { type: "boolean", about: "make this machine's account one that is the same everywhere" },
     recover: { type: "boolean", about: "come in by the recovery code, and choose another passphrase" },
+    pair: { type: "boolean", about: "come in by the code that `devices add` shows on another machine" },
+    "code-file": { type: "string", value: "F", about: "read that code from a file" },
     "passphrase-file": PASSPHRASE_FILE,
     "recovery-file": { type: "string", value: "F", about: "read the recovery code from a file" },
   },
@@ -40,13 +42,19 @@ const login: Verb = {
     "claudemesh login --broker https://mesh.example --email alice@example.org --register",
     "claudemesh login --broker https://mesh.example --email alice@example.org",
     "claudemesh login --recover",
+    "claudemesh login --broker https://mesh.example --pair",
   ],
   async run(context) {
     const { options, daemon, limited, waiting, print } = context;
-    if (options.register === true && options.recover === true)
-      throw new MeshError("usage", "--register makes an account, --recover opens one.", "Give one of them.");
+    if ([options.register, options.recover, options.pair].filter((one) => one === true).length > 1)
+      throw new MeshError(
+        "usage",
+        "--register, --recover and --pair are three ways in.",
+        "Give one of them.",
+      );
     const client = await daemon();
     context.endless();
+    if (options.pair === true) return pair(context, client);
     const where = await whereOf(context, client);
     if (options.register === true) return register(context, client, where);
     const recoveryCode =
@@ -58,14 +66,23 @@ const login: Verb = {
       recoveryCode === null
         ? client.account.login({ ...where, passphrase })
         : client.account.recover({ ...where, passphrase, recoveryCode });
-    const done = await waiting("logging in", asked);
-    const code = done.recoveryCode ? `\n\n${recoveryText(done.recoveryCode)}` : "";
-    print(
-      done,
-      `logged in as ${safe(done.name)} (${done.email}); here now: ${done.workspaces.join(", ")}${code}`,
-    );
+    print(...loggedIn(await waiting("logging in", asked)));
   },
 };
+
+async function pair(context: Context, client: Client): Promise<void> {
+  const code = await secretOf(context, "code-file", "Code: ");
+  const asked = client.account.pair({ broker: string(context.options.broker), code });
+  context.print(...loggedIn(await context.waiting("waiting for the other machine", asked)));
+}
+
+type LoggedIn = Awaited<ReturnType<Client["account"]["login"]>>;
+
+function loggedIn(done: LoggedIn): [LoggedIn, string] {
+  const code = done.recoveryCode ? `\n\n${recoveryText(done.recoveryCode)}` : "";
+  const here = done.workspaces.join(", ");
+  return [done, `logged in as ${safe(done.name)} (${done.email}); here now: ${here}${code}`];
+}
 
 async function register(context: Context, client: Client, where: Where): Promise<void> {
   const passphrase = await newPassphrase(context, client);

@@ -1,4 +1,4 @@
-/** devices list, rename, revoke: the machines of one person */
+/** devices list, add, rename, revoke: the machines of one person */
 import { paint, safe, table } from "../print.ts";
 import type { Verb } from "../verb.ts";
 import { PASSPHRASE_FILE, rootPassphrase, stillToHear } from "./account.ts";
@@ -34,6 +34,24 @@ const rename: Verb = {
   },
 };
 
+const add: Verb = {
+  name: "devices add",
+  summary: "let a further machine in without the passphrase, by a code that is good once and for two minutes",
+  examples: ["claudemesh devices add"],
+  async run({ daemon, endless, json, print }) {
+    const client = await daemon();
+    endless();
+    const { renderUnicodeCompact } = await import("uqr");
+    const paired = await client.device.add({}, ({ code, broker }) => {
+      if (json) return print({ code, broker }, "");
+      process.stderr.write(
+        `${renderUnicodeCompact(code)}\n\n  ${paint("bold", code)}\n\nOn the other machine: claudemesh login --broker ${broker} --pair\nIt asks for this code; whoever has it within two minutes comes in. Waiting…\n`,
+      );
+    });
+    print(paired, `${safe(paired.name)} (${paired.id.slice(-8)}) is one of your machines now`);
+  },
+};
+
 const revoke: Verb = {
   name: "devices revoke",
   args: ["DEVICE"],
@@ -50,4 +68,4 @@ const revoke: Verb = {
   },
 };
 
-export const deviceVerbs = [list, rename, revoke];
+export const deviceVerbs = [list, add, rename, revoke];

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { z } from "zod";
+import { accountCalls } from "#protocol/account/api.ts";
 import * as entries from "#protocol/chain/entries.ts";
 import * as frames from "#protocol/frames.ts";
 import * as joining from "#protocol/join-request.ts";
@@ -29,6 +30,7 @@ export async function protocolBlocks(root: string): Promise<Blocks> {
 
   return {
     methods: () => methodPages(shapes, fenced),
+    "account calls": () => callPages(shapes, fenced),
     "socket frames": () =>
       fenced(typesIn(source("socket.ts"), "export type ClientKind", "export function encodeSocketFrame")),
     "requests to join": () => each(joining, [joining.joinRequest, joining.joinAnswer]),
@@ -53,6 +55,8 @@ async function partsOf(root: string): Promise<Part[]> {
     "schema.ts",
     "method.ts",
     ...features.map((file) => `features/${file}`),
+    "certificate.ts",
+    "account/api.ts",
     "record.ts",
     "certificate.ts",
     "chain/entries.ts",
@@ -82,6 +86,16 @@ function methodPages(shapes: Shapes, fenced: (text: string) => string): string {
       return `### \`${noun}.${verb}\`\n\n${scope}${event ? ", streams" : ""}${about ? `: ${about}` : ""}\n\n${fenced(lines.join("\n"))}`;
     }),
   );
+  return pages.join("\n\n");
+}
+
+function callPages(shapes: Shapes, fenced: (text: string) => string): string {
+  const pages = Object.entries(accountCalls).map(([name, { token, params, result }]) => {
+    const lines = [`params: ${shapes.write(params)}`, `result: ${shapes.write(result)}`];
+    const wants =
+      token === "none" ? "no token" : `with ${token === "ticket" ? "a ticket" : "an access token"}`;
+    return `### \`POST /v1/account/${name}\`\n\n${wants}: ${shapes.comment(`accountCalls/${name}`)}\n\n${fenced(lines.join("\n"))}`;
+  });
   return pages.join("\n\n");
 }
 

@@ -1,7 +1,7 @@
 /** The person: who they are here, logging in and out, their devices. */
 import { z } from "zod";
 import { done, isoTime, methods } from "../method.ts";
-import { bytes, id, name, seedNumber } from "../schema.ts";
+import { bytes, count, id, name, seedNumber } from "../schema.ts";
 
 const secretText = z.string().min(1).max(1000);
 
@@ -78,6 +78,12 @@ export const accountMethods = methods({
     params: z.strictObject({ ...where, recoveryCode: secretText, passphrase: secretText }),
     result: loggedIn,
   },
+  /** Makes this machine one of an account's by the code that another one shows. */
+  pair: {
+    scope: "admin",
+    params: z.strictObject({ broker: where.broker, code: secretText }),
+    result: loggedIn,
+  },
   /** Forgets the keys, and what they open. What waits to be sent keeps it from happening, but for `force`. */
   logout: {
     scope: "admin",
@@ -112,6 +118,13 @@ export const deviceMethods = methods({
   rename: {
     scope: "write",
     params: z.strictObject({ device: z.string().min(1).max(100), name: z.string().min(1).max(100) }),
+    result: z.object({ id, name: z.string() }),
+  },
+  /** Lets a further device in by a code: told at once, good for one use while this waits. */
+  add: {
+    scope: "admin",
+    params: z.strictObject({}),
+    event: z.object({ code: z.string(), broker: z.string(), expiresInMs: count }),
     result: z.object({ id, name: z.string() }),
   },
   /** Cuts a device off for good, and all that it has paired; the person gets a new seed. */

@@ -18,23 +18,24 @@ import { MeshError } from "#protocol/errors.ts";
 import type { PeerPorts } from "../ports.ts";
 import { type Account, accountOf, certifyByRoot } from "./account.ts";
 import { askHome, createHomeLink, entryOf, type HomeLink } from "./home.ts";
-import { type Identity, ownRoot, readIdentity } from "./identity.ts";
+import { type Identity, ownRoot } from "./identity.ts";
 
 /** Shown once, and good until it has been used. */
 export type RecoveryCode = string;
 
-/** `root`: for the moment. */
-export type Entered = { identity: Identity; link: HomeLink; root: Uint8Array };
+/** `root`: for the moment; null where it stayed in the vault. */
+export type Entered = { identity: Identity; link: HomeLink; root: Uint8Array | null };
+type EnteredByRoot = Entered & { root: Uint8Array };
 
-/** @throws MeshError account_exists, bad_data for a passphrase that is too short */
+/** `before`: with its root. @throws MeshError account_exists, conflict, bad_data for a passphrase that is too short */
 export async function register(
   ports: PeerPorts,
-  account: Account,
+  before: Identity,
   name: LoginName,
   passphrase: string,
 ): Promise<Entered & { recoveryCode: RecoveryCode }> {
-  const before = readIdentity(ports.keychain);
-  if (!before?.root) throw alreadyRegistered(account);
+  if (!before.root) throw alreadyRegistered(before);
+  const account = accountOf(before, "");
   const root = fromBase64url(before.root);
   const keys = await keysOfPassphrase(ports, name, passphrase);
   const code = newCode(RECOVERY_CODE, ports.random);
@@ -60,7 +61,10 @@ export async function register(
   return { identity, link, root, recoveryCode: encodeCode(RECOVERY_CODE, code) };
 }
 
-/** A machine comes in. `before`: whose it is so far. @throws MeshError wrong_passphrase, slow_down, bad_seal, wrong_author */
+/**
+ * A machine comes in. `before`: whose it is so far.
+ * @throws MeshError wrong_passphrase, slow_down, bad_seal, wrong_author, rolled_back
+ */
 export async function login(
   ports: PeerPorts,
   before: Identity | null,
@@ -133,8 +137,11 @@ async function comeIn(
   before: Identity | null,
   name: LoginName,
   keys: LoginKeys,
-): Promise<Entered> {
+): Promise<EnteredByRoot> {
   const { ticket, root, rootKey, contents } = await openVault(ports, name, keys);
+  const isSame = before?.rootKey === toBase64url(rootKey);
+  if (before?.home && !isSame) throw anothersVault(name);
+  if (isSame) requireSeeds(contents.seeds, before.seeds, name);
   const enter = async (secret: Uint8Array) => {
     const identity: Identity = {
       type: "identity",
@@ -151,7 +158,7 @@ async function comeIn(
     await link.enter(await entryOf(ports, account, name.origin), ticket);
     return { identity, link, root };
   };
-  if (before?.rootKey !== toBase64url(rootKey)) return enter(ports.random(32));
+  if (!isSame) return enter(ports.random(32));
   try {
     // The same person's machine stays the device that it was.
     return await enter(fromBase64url(before.secret));
@@ -177,11 +184,31 @@ async function openVault(ports: PeerPorts, name: LoginName, keys: LoginKeys) {
   return { ticket, root, rootKey, contents: openContents(contentsKey(root), contents) };
 }
 
+function anothersVault({ origin }: LoginName): MeshError {
+  return new MeshError(
+    "wrong_author",
+    `${origin} gave another account's vault than this machine's.`,
+    "Don't trust this broker; or log out first to use another account: claudemesh logout",
+  );
+}
+
+/** Seeds are added, never taken away nor changed. @throws MeshError rolled_back */
+function requireSeeds(given: Identity["seeds"], known: Identity["seeds"], { origin }: LoginName): void {
+  const isThere = (one: Identity["seeds"][number]) =>
+    given.some(({ number, secret }) => number === one.number && secret === one.secret);
+  if (known.every(isThere)) return;
+  throw new MeshError(
+    "rolled_back",
+    `${origin} gave an older vault than this machine knows.`,
+    "If it was restored from a backup, renew the keys: claudemesh identity rotate; else don't trust it.",
+  );
+}
+
 function homeOf({ origin, email }: LoginName) {
   return { origin, email };
 }
 
-function alreadyRegistered({ home }: Account): MeshError {
+function alreadyRegistered({ home }: Identity): MeshError {
   return new MeshError(
     "conflict",
     `This account is registered already${home ? `, at ${home.origin}` : ""}.`,

@@ -41,7 +41,7 @@ export function isAlone({ chain, me }: Workspace): boolean {
   return members.length === 1 && members[0]?.id === me;
 }
 
-function isEmptyPersonal({ slug, workspace }: Opened): boolean {
+export function isEmptyPersonal({ slug, workspace }: Opened): boolean {
   const said = () => workspace.replica.db.sql("SELECT 1 FROM messages LIMIT 1").get();
   return slug === PERSONAL && isAlone(workspace) && !said();
 }

@@ -36,7 +36,7 @@ export type AccountSync = {
 };
 
 type Owner = {
-  ports: Pick<PeerPorts, "timers" | "random" | "log">;
+  ports: Pick<PeerPorts, "clock" | "timers" | "random" | "log">;
   database: Database;
   person: Person;
   /** Something is new here. */
@@ -46,6 +46,7 @@ type Owner = {
 };
 
 const POLL_MS = 25_000;
+/** From one poll to the next at least, too: a broker that answers at once isn't asked without end. */
 const SHORTEST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
 /** Two machines that write at once take turns; more than this is no coincidence. */
@@ -175,35 +176,59 @@ export function createAccountSync({ ports, database, person, merged, fetchSeed }
     ports.log.warn({ code: trouble.code }, "the account document is not in step");
   };
 
-  const write = createWorker(async () => {
-    if (!isRunning || person.isLoggedOut()) return;
-    await settle();
-    trouble = null;
-  }, failed);
+  const rest = (ms: number) => new Promise<void>((resolve) => ports.timers.after(ms, resolve));
+  /** Half of it to one and a half. */
+  const jittered = (ms: number) => ms * (0.5 + (ports.random(1)[0] ?? 0) / 256);
+
+  let writePause = SHORTEST_PAUSE_MS;
+  const write = createWorker(
+    async () => {
+      if (!isRunning || person.isLoggedOut()) return;
+      await settle();
+      trouble = null;
+      writePause = SHORTEST_PAUSE_MS;
+    },
+    (error) => {
+      failed(error);
+      if (trouble && isLasting(trouble)) return;
+      // The poll may lie there for long before it comes to writing.
+      ports.timers.after(jittered(writePause), write);
+      writePause = Math.min(LONGEST_PAUSE_MS, writePause * 2);
+    },
+  );
   person.document.listen(() => {
+    // While nothing runs, too: `settle` or the next start brings it there.
     isWritten = false;
     write();
   });
 
   const loop = async (own: number) => {
     let pause = SHORTEST_PAUSE_MS;
+    // At first, and after a failure, what is here may have to go there: nothing is waited for.
+    let waitMs = 0;
     while (life === own) {
       const link = person.isLoggedOut() ? null : person.homeLink();
       if (!link) return;
+      const nextAt = ports.clock.now() + SHORTEST_PAUSE_MS;
       try {
-        const answer = await link.ask("document", { after: known().version, waitMs: POLL_MS }, POLL_MS);
+        const after = known().version;
+        const answer = await link.ask("document", { after, waitMs }, waitMs);
         if (life !== own) return;
-        await inTurn(() => absorb(link, answer));
+        // What was written meanwhile has overtaken it: then it is older, and no lie.
+        await inTurn(async () => (known().version === after ? absorb(link, answer) : undefined));
         await inTurn(() => push(link));
         trouble = null;
         pause = SHORTEST_PAUSE_MS;
+        const early = nextAt - ports.clock.now();
+        if (early > 0 && waitMs > 0) await rest(early);
+        waitMs = POLL_MS;
       } catch (error) {
         if (life !== own) return;
         failed(error);
         if (trouble && isLasting(trouble)) return;
-        const wait = pause * (0.5 + (ports.random(1)[0] ?? 0) / 512);
+        await rest(jittered(pause));
         pause = Math.min(LONGEST_PAUSE_MS, pause * 2);
-        await new Promise<void>((resolve) => ports.timers.after(wait, resolve));
+        waitMs = 0;
       }
     }
   };

@@ -6,9 +6,9 @@ import { MeshError } from "#protocol/errors.ts";
 import { brokerOrigin } from "#protocol/frames.ts";
 import type { Handlers } from "#protocol/registry.ts";
 import { randomWords } from "#protocol/words.ts";
-import { currentSeed, newIdentity } from "../account/account.ts";
-import { tellFormer, withFormer } from "../account/former.ts";
-import { type Identity, readIdentity } from "../account/identity.ts";
+import { currentSeed, type Home, newIdentity } from "../account/account.ts";
+import { enter, goOver, requireNothing } from "../account/entering.ts";
+import { readIdentity } from "../account/identity.ts";
 import {
   type Entered,
   keysOfPassphrase,
@@ -18,26 +18,31 @@ import {
   register,
   replaceVault,
 } from "../account/login.ts";
-import { type Heir, isAlone, migrateTo } from "../account/migration.ts";
+import { usePairing } from "../account/pairing.ts";
 import type { Caller, Opened, Peer } from "../peer.ts";
 import { type Brokers, brokerForNew } from "../which-broker.ts";
 import { PERSONAL } from "../which-workspace.ts";
 import type { Workspace } from "../workspace.ts";
 
 const WORDS = 6;
+const OUTBOX_WAIT_MS = 3000;
 
 type Where = { broker?: string | undefined; email?: string | undefined };
 
 export function accountHandlers(peer: Peer, brokers: Brokers): Omit<Handlers<Caller>["account"], "whoami"> {
   const { ports, person } = peer;
 
-  const nameOf = ({ broker, email }: Where): LoginName => {
-    const last = person.home();
-    const origin = broker ?? last?.origin ?? brokers.given;
+  const originOf = (broker: string | undefined): string => {
+    const origin = broker ?? person.home()?.origin ?? brokers.given;
     if (!origin) throw missing("broker", "--broker URL");
-    const known = email ?? last?.email;
+    return brokerOrigin(origin);
+  };
+
+  const nameOf = ({ broker, email }: Where): LoginName => {
+    const origin = originOf(broker);
+    const known = email ?? person.home()?.email;
     if (!known) throw missing("e-mail address", "--email YOU@EXAMPLE.ORG");
-    return { origin: brokerOrigin(origin), email: normalEmail(known) };
+    return { origin, email: normalEmail(known) };
   };
 
   const requireFree = ({ origin, email }: LoginName) => {
@@ -50,48 +55,14 @@ export function accountHandlers(peer: Peer, brokers: Brokers): Omit<Handlers<Cal
     );
   };
 
-  /** What was made here without a home moves there, where the other machines find it. */
-  const moveHome = async (origin: string) => {
-    for (const opened of [...peer.opened()]) {
-      const { workspace } = opened;
-      const isHereOnly = workspace.broker === null || workspace.broker === brokers.embedded;
-      const isMineOnly = isAlone(workspace) && !hasOpenInvite(workspace, peer.now());
-      if (isHereOnly && isMineOnly) await peer.move(opened, origin);
-    }
-  };
-
-  /** The account that was on this machine becomes the one that is entered. */
-  const goOver = async ({ identity, root }: Heir, home: string | null): Promise<Identity> => {
-    const old = readIdentity(ports.keychain);
-    if (!old || old.rootKey === identity.rootKey) return identity;
-    const { user } = peer.account;
-    await migrateTo(peer, { identity, root }, home);
-    return withFormer(identity, old, user);
-  };
-
-  const enter = async (entered: Entered, name: LoginName, recoveryCode: string | null) => {
-    const identity = await goOver(entered, name.origin);
-    const before = person.isLoggedOut() ? null : peer.account;
-    peer.sync.stop();
-    person.adopt(identity, entered.link);
-    if (peer.account !== before) await peer.reopen();
-    await peer.sync.settle();
-    await peer.follow();
-    tellFormer(ports, person, identity);
-    peer.remember();
+  const loggedIn = async (entered: Entered, home: Home, recoveryCode: string | null) => {
+    await enter(peer, brokers, entered, home);
     const { account } = peer;
-    if (!person.document.get("name")) person.document.set("name", "", { name: account.name });
-    if (!person.document.get("device", account.device.id)) {
-      person.document.set("device", account.device.id, { name: peer.host });
-    }
-    await moveHome(name.origin);
-    await peer.sync.settle();
-    peer.sync.start();
     return {
       userId: account.user,
-      name: peer.account.name,
-      email: name.email,
-      broker: name.origin,
+      name: account.name,
+      email: home.email,
+      broker: home.origin,
       device: { id: account.device.id, name: deviceName(peer, account.device.id) },
       workspaces: peer.opened().map(({ slug }) => slug),
       recoveryCode,
@@ -102,28 +73,34 @@ export function accountHandlers(peer: Peer, brokers: Brokers): Omit<Handlers<Cal
     async register({ passphrase, ...where }) {
       const name = nameOf(where);
       requireFree(name);
-      if (person.isLoggedOut()) person.adopt(await newIdentity(ports));
-      const entered = await register(ports, peer.account, name, passphrase);
-      return enter(entered, name, entered.recoveryCode);
+      const own = readIdentity(ports.keychain) ?? (await newIdentity(ports));
+      const entered = await register(ports, own, name, passphrase);
+      return loggedIn(entered, name, entered.recoveryCode);
     },
     async login({ passphrase, ...where }) {
       const name = nameOf(where);
       requireFree(name);
-      const before = readIdentity(ports.keychain);
-      const entered = await login(ports, before, name, passphrase);
-      return enter(entered, name, null);
+      const entered = await login(ports, readIdentity(ports.keychain), name, passphrase);
+      return loggedIn(entered, name, null);
     },
     async recover({ passphrase, recoveryCode, ...where }) {
       const name = nameOf(where);
       requireFree(name);
       const code = decodeCode(RECOVERY_CODE, recoveryCode);
       const entered = await recover(ports, readIdentity(ports.keychain), name, code, passphrase);
-      return enter(entered, name, entered.recoveryCode);
+      return loggedIn(entered, name, entered.recoveryCode);
+    },
+    async pair({ broker, code }, caller) {
+      const origin = originOf(broker);
+      requireNothing(peer);
+      const { home, ...entered } = await usePairing(ports, origin, code, peer.host, goneOf(caller));
+      return loggedIn(entered, home, null);
     },
     async logout({ force = false }) {
       const { user, home } = peer.account;
       if (!home) person.forget();
       if (!home) throw new Error("an account without a home isn't forgotten");
+      await Promise.all(peer.opened().map(({ workspace }) => emptied(workspace)));
       const waiting = peer.opened().filter(({ workspace }) => workspace.replica.outboxSize() > 0);
       if (waiting.length > 0 && !force) throw stillWaiting(waiting);
       await peer.sync.settle().catch(() => {});
@@ -158,7 +135,7 @@ export function accountHandlers(peer: Peer, brokers: Brokers): Omit<Handlers<Cal
       if (secret.length !== 32)
         throw new MeshError("bad_data", "That is no Ed25519 key.", "Give its 32 bytes.");
       const identity = await newIdentity(ports, secret);
-      person.adopt(await goOver({ identity, root: secret }, brokers.given ?? brokers.embedded));
+      person.adopt(await goOver(peer, { identity, root: secret }, brokers.given ?? brokers.embedded));
       await peer.reopen();
       if (!peer.opened().some(({ slug }) => slug === PERSONAL))
         await peer.create(PERSONAL, brokerForNew(brokers, person));
@@ -173,9 +150,10 @@ export function accountHandlers(peer: Peer, brokers: Brokers): Omit<Handlers<Cal
   };
 }
 
-function hasOpenInvite(workspace: Workspace, now: number): boolean {
-  const invites = [...(workspace.chain()?.invites.values() ?? [])];
-  return invites.some(({ void: isVoid, used, uses, expiresAt }) => !isVoid && used < uses && expiresAt > now);
+/** Waits a moment for what is on its way, where there is one. */
+async function emptied({ changed, replica, link }: Workspace): Promise<void> {
+  const isOver = () => (replica.outboxSize() === 0 || link() === "offline" ? true : null);
+  await changed.until(isOver, OUTBOX_WAIT_MS, "the outbox").catch(() => {});
 }
 
 function missing(what: string, flag: string): MeshError {
@@ -189,6 +167,15 @@ function stillWaiting(waiting: readonly Opened[]): MeshError {
     `Something still waits to be sent in ${slugs}; a logout would lose it.`,
     "Wait until `claudemesh status` shows an empty outbox, or add --yes.",
   );
+}
+
+/** Whether whoever asked has gone away. */
+export function goneOf(caller: Caller): () => boolean {
+  let isGone = false;
+  caller.ended(() => {
+    isGone = true;
+  });
+  return () => isGone;
 }
 
 export function deviceName(peer: Peer, id: string): string {

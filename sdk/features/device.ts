@@ -8,8 +8,9 @@ import { didYouMean } from "#protocol/nearest.ts";
 import type { Handlers } from "#protocol/registry.ts";
 import { devicesOf } from "../account/devices.ts";
 import { openedRoot } from "../account/login.ts";
+import { offerPairing, PAIRING_MS } from "../account/pairing.ts";
 import type { Caller, Peer } from "../peer.ts";
-import { deviceName } from "./account.ts";
+import { deviceName, goneOf } from "./account.ts";
 
 export function deviceHandlers(peer: Peer): Handlers<Caller>["device"] {
   return {
@@ -18,6 +19,12 @@ export function deviceHandlers(peer: Peer): Handlers<Caller>["device"] {
       const { id } = findDevice(await listed(peer), device);
       peer.person.document.set("device", id, { name });
       return { id, name };
+    },
+    async add(_, caller, emit) {
+      const show = (code: string, broker: string) => emit({ code, broker, expiresInMs: PAIRING_MS });
+      const paired = await offerPairing(peer.ports, peer.account, show, goneOf(caller));
+      peer.person.document.set("device", paired.id, { name: paired.name });
+      return paired;
     },
     async revoke({ device, passphrase }) {
       const found = findDevice(await listed(peer), device);

@@ -207,8 +207,10 @@ function requireDeletable(opened: Opened): void {
 }
 
 export function noteOf(one: Workspace): string | null {
-  const trouble = one.trouble() ?? one.linkTrouble();
-  if (trouble) return trouble.message;
+  const lasting = one.trouble();
+  if (lasting) return `${lasting.message} ${lasting.hint}`.trim();
+  const passing = one.linkTrouble();
+  if (passing) return passing.message;
   if (one.isJoining()) return "Waiting for the broker to take in the join.";
   const chain = one.chain();
   const epoch = chain && currentEpoch(chain);

@@ -1,5 +1,5 @@
 /** Looking for what must not be somewhere. */
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 export function filesUnder(folder: string): string[] {
@@ -26,4 +26,19 @@ export function canaries(files: readonly string[], words: readonly (string | Uin
     const bytes = readFileSync(path);
     return looks.some((look) => bytes.includes(look));
   });
+}
+
+/** The same, of words that have names: "what in path". */
+export function found(
+  words: Readonly<Record<string, string | Uint8Array>>,
+  files: readonly string[],
+): string[] {
+  return Object.entries(words).flatMap(([what, word]) =>
+    canaries(files, [word]).map((path) => `${what} in ${path}`),
+  );
+}
+
+/** What others on the machine can see of a process; none where the system doesn't tell (no /proc). */
+export function processFiles(pid: number): string[] {
+  return ["cmdline", "environ"].map((name) => `/proc/${pid}/${name}`).filter((path) => existsSync(path));
 }

@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { startAdapter } from "./adapter.ts";
-import { canaries, disguises, filesUnder } from "./canary.ts";
+import { canaries, disguises, filesUnder, found, processFiles } from "./canary.ts";
 import { recordingProxy } from "./recording-proxy.ts";
 import { eventually } from "./waiting.ts";
 import { createWorld } from "./world.ts";
@@ -90,14 +90,76 @@ test("the broker can read nothing: no canary in its files, its log, or the bytes
   }, "everything at bob's");
   expect((await bob.ok("topic", "history", words.topic)).messages[0].text).toBe(words.topicText);
 
-  const kept = filesUnder(broker.data).map((path) => ({ path, bytes: readFileSync(path) }));
-  expect(kept.map(({ path }) => path.slice(broker.data.length + 1))).toContain("broker.db-wal");
+  const kept = filesUnder(broker.data);
+  expect(kept.map((path) => path.slice(broker.data.length + 1))).toContain("broker.db-wal");
+  expect(found(words, kept)).toEqual([]);
   const wire = proxy.bytes();
   expect(wire.length).toBeGreaterThan(10_000);
   for (const [what, word] of Object.entries(words)) {
-    for (const look of disguises(word)) {
-      for (const { path, bytes } of kept) expect(bytes.includes(look), `${what} in ${path}`).toBe(false);
-      expect(wire.includes(look), `${what} on the wire`).toBe(false);
-    }
+    for (const look of disguises(word)) expect(wire.includes(look), `${what} on the wire`).toBe(false);
   }
+});
+
+test("what opens an account is in no file of the broker, no log, no database, no process's arguments or environment", async () => {
+  const world = createWorld();
+  const proxy = await recordingProxy();
+  const broker = await world.broker(proxy.url);
+  proxy.forwardTo(broker.port);
+  const name = `mail${randomBytes(9).toString("hex")}`;
+  const secret = (text: string) => {
+    const path = join(world.folder, `secret-${randomBytes(6).toString("hex")}`);
+    writeFileSync(path, text);
+    return path;
+  };
+  const where = ["--broker", proxy.url, "--email", `${name}@example.org`];
+  const passphrases = [randomBytes(12).toString("hex"), randomBytes(12).toString("hex")] as const;
+  const files = ["--passphrase-file", secret(passphrases[0])];
+  const laptop = await world.person("laptop", null, ["--name", "alice", "--no-broker"]);
+  const desktop = world.newcomer("desktop");
+  const tablet = world.newcomer("tablet");
+  const { recoveryCode } = await laptop.ok("login", "--register", ...where, ...files);
+  await desktop.ok("login", ...where, ...files);
+  await desktop.fails(4, ["login", ...where, "--passphrase-file", secret("not the passphrase")]);
+  const recovery = ["--recovery-file", secret(recoveryCode), "--passphrase-file", secret(passphrases[1])];
+  const { recoveryCode: next } = await tablet.ok("login", "--recover", ...where, ...recovery);
+  await laptop.ok("workspace", "create", "acme");
+  // A daemon that starts again shows its refresh token for another.
+  await laptop.ok("down");
+  await laptop.ok("devices", "list");
+
+  const wire = proxy.bytes().toString("latin1");
+  const all = (field: string) =>
+    [...wire.matchAll(new RegExp(`"${field}":"([^"]+)"`, "g"))].map(([, text]) => text ?? "");
+  const tokens = { ticket: all("ticket"), access: all("access"), refresh: all("refresh") };
+  expect(tokens.ticket).toHaveLength(2);
+  expect(new Set(tokens.access).size).toBeGreaterThanOrEqual(4);
+  expect(new Set(tokens.refresh).size).toBeGreaterThanOrEqual(4);
+  const secrets = Object.fromEntries(
+    Object.entries({
+      ...tokens,
+      passphrase: passphrases,
+      "recovery code": [recoveryCode, next].flatMap((code) => [code, code.replaceAll("-", "")]),
+    }).flatMap(([what, values]) => values.map((value: string, i: number) => [`${what} ${i}`, value])),
+  );
+
+  const people = [laptop, desktop, tablet];
+  const pids = [broker.pid(), ...(await Promise.all(people.map((person) => person.daemonPid())))];
+  const processes = pids.flatMap(processFiles);
+  const ofBroker = filesUnder(broker.data);
+  const ofDaemons = people.flatMap(({ home }) => filesUnder(home));
+  const isKey = (path: string) => path.includes("/keys/");
+  // The positive control: each daemon keeps its refresh token with its keys, and nowhere else.
+  const refreshes = Object.fromEntries(
+    Object.entries(secrets).filter(([what]) => what.startsWith("refresh")),
+  );
+  expect(found(refreshes, ofDaemons.filter(isKey)).length).toBeGreaterThanOrEqual(people.length);
+  const elsewhere = ofDaemons.filter((path) => !isKey(path));
+  expect(elsewhere.filter((path) => /daemon\.log$|account\.db$/.test(path))).toHaveLength(2 * people.length);
+  expect(found(secrets, [...ofBroker, ...elsewhere, ...processes])).toEqual([]);
+  // A daemon keeps the e-mail address for the next login; it tells nobody.
+  const logs = elsewhere.filter((path) => path.includes("/logs/"));
+  const email = { "e-mail address": name };
+  expect(found(email, [...ofBroker, ...logs, ...processes])).toEqual([]);
+  const wireBytes = proxy.bytes();
+  expect(disguises(name).some((look) => wireBytes.includes(look))).toBe(false);
 });

@@ -65,17 +65,8 @@ export function createWorld(whenFinished: typeof onTestFinished = onTestFinished
     const known = publicUrl ? ["--public-url", publicUrl] : [];
     const start = async (port: number) => {
       const [command, ...before] = launch;
-      const args = [
-        ...before,
-        "broker",
-        "--json",
-        "--port",
-        String(port),
-        "--data",
-        data,
-        ...known,
-        ...flags,
-      ];
+      const fixed = ["broker", "--json", "--port", String(port), "--data", data];
+      const args = [...before, ...fixed, ...known, ...flags];
       const child = spawn(command, args, {
         stdio: ["ignore", "pipe", "inherit"],
         env: cleanEnv(folder),
