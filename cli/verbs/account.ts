@@ -216,7 +216,11 @@ export async function secretOf(context: Context, flag: string, question: string)
   );
 }
 
-async function newPassphrase(context: Context, client: Client, flag = "passphrase-file"): Promise<string> {
+export async function newPassphrase(
+  context: Context,
+  client: Client,
+  flag = "passphrase-file",
+): Promise<string> {
   if (string(context.options[flag]) !== undefined || !canAsk(context))
     return secretOf(context, flag, "A passphrase: ");
   const { passphrase: offered } = await client.account.suggest({});

@@ -35,20 +35,20 @@ export type DocumentKind = keyof typeof documentKinds;
 export type DocumentValue<K extends DocumentKind> = z.infer<(typeof documentKinds)[K]>;
 
 /** `value`: JSON of its kind; null once it was taken away. `at`: the writer's clock in ms, above what it replaces. */
-const entry = z.strictObject({
+export const documentEntry = z.strictObject({
   key: z.string().regex(/^[a-z]{1,20}\/[A-Za-z0-9_-]{0,22}$/),
   at: time,
   value: z.string().max(9000).nullable(),
 });
 
-export type DocumentEntry = z.infer<typeof entry>;
+export type DocumentEntry = z.infer<typeof documentEntry>;
 
 const schema = z.strictObject({
   type: z.literal("document"),
   version: count,
   /** Hash of the sealed document that this one replaced; null for the first. */
   before: hash.nullable(),
-  entries: z.array(entry).max(2000),
+  entries: z.array(documentEntry).max(2000),
 });
 
 export type AccountDocument = z.infer<typeof schema>;

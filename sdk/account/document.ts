@@ -15,8 +15,11 @@ export type Document = {
   /** Null takes the entry away. Nothing happens where it says so already. */
   set<K extends DocumentKind>(kind: K, id: string, value: DocumentValue<K> | null): void;
   entries(): DocumentEntry[];
-  /** Takes in what another device has written; true when something is new here. */
-  merge(entries: readonly DocumentEntry[]): boolean;
+  /**
+   * Takes in what another device has written; true when something is new here. `isNews`: the other machines don't know it
+   * either.
+   */
+  merge(entries: readonly DocumentEntry[], isNews?: boolean): boolean;
   /** Another number whenever something in it may be another. */
   revision(): number;
   /** Another person's from now on. */
@@ -63,15 +66,18 @@ export function createDocument(database: Database, clock: Clock): Document {
       for (const changed of listeners) changed();
     },
     entries: () => database.sql("SELECT * FROM document ORDER BY key").all().map(entryOf),
-    merge: (entries) =>
-      database.transaction(() => {
+    merge(entries, isNews = false) {
+      const isNew = database.transaction(() => {
         const newer = entries.filter((entry) => {
           const ours = find(entry.key);
           return !ours || isLater(entry, ours);
         });
         for (const entry of newer) write(entry);
         return newer.length > 0;
-      }),
+      });
+      if (isNew && isNews) for (const changed of listeners) changed();
+      return isNew;
+    },
     revision: () => revision,
     clear() {
       revision++;

@@ -5,6 +5,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { backupVectors } from "./backup.ts";
 import { chainVectors } from "./chain.ts";
 import { encodingVectors, idVectors } from "./encoding.ts";
 import { frameVectors, inviteLinkVectors, socketVectors } from "./frames.ts";
@@ -25,6 +26,7 @@ const files = {
   frames: await frameVectors(),
   "invite-link": inviteLinkVectors(),
   socket: socketVectors(),
+  backup: await backupVectors(),
   "safety-number": await safetyNumberVectors(),
 };
 
