@@ -35,6 +35,7 @@ type View = {
   revision: number;
   /** Name → whom it stands for. */
   known: ReadonlyMap<string, string>;
+  isFull: boolean;
   standings: Map<string, Standing>;
 };
 
@@ -48,9 +49,11 @@ export function createTrust(context: Context, document: Document): Trust {
     const revision = document.revision();
     if (!state) return null;
     if (last?.state === state && last.names === names && last.revision === revision) return last;
-    const here = [...document.all("known").values()].filter((one) => one.workspace === workspace);
+    const everywhere = [...document.all("known").values()];
+    const here = everywhere.filter((one) => one.workspace === workspace);
     const known = new Map(here.map(({ name, user }) => [name, user]));
-    last = { state, names, revision, known, standings: new Map() };
+    const isFull = everywhere.length >= MOST_KNOWN;
+    last = { state, names, revision, known, isFull, standings: new Map() };
     return last;
   };
 
@@ -110,7 +113,7 @@ export function createTrust(context: Context, document: Document): Trust {
       if (!seen || name === undefined || name === shortId(member).toLowerCase()) return;
       const holder = seen.known.get(name);
       if (isMe(seen.state, member) || (holder !== undefined && !isMe(seen.state, holder))) return;
-      if (of(member).keyChanged || document.all("known").size >= MOST_KNOWN) return;
+      if (seen.isFull || of(member).keyChanged) return;
       know(name, member);
     },
     mark(member, as) {
