@@ -62,10 +62,12 @@ export function keyWarning({ keyChanged }: { keyChanged: KeyChanged | null }): s
   ];
 }
 
-export function messageLine({ id, from, to, text, replyTo, sentAt, read }: Message): string {
+export function messageLine(message: Message): string {
+  const { id, from, to, text, replyTo, sentAt, read, possiblyShown } = message;
   const mark = read ? " " : "•";
+  const shown = possiblyShown ? paint("yellow", " possibly shown to a session already") : "";
   const reply = replyTo ? paint("dim", ` ↩ ${replyTo.slice(-8)}`) : "";
-  const head = `${mark} ${paint("dim", clock(sentAt))} ${paint("cyan", safe(from.address))}${verifiedMark(from)} → ${safe(to)} ${paint("dim", `(${id.slice(-8)})`)}${reply}`;
+  const head = `${mark} ${paint("dim", clock(sentAt))} ${paint("cyan", safe(from.address))}${verifiedMark(from)} → ${safe(to)} ${paint("dim", `(${id.slice(-8)})`)}${reply}${shown}`;
   const body = safe(text)
     .split("\n")
     .map((line) => `    ${line}`)

@@ -32,6 +32,12 @@ export type Happening =
   | { type: "acked"; id: string }
   | { type: "chain"; before: ChainState | null; state: ChainState }
   | { type: "key" }
+  /** Messages were marked as read here. */
+  | { type: "read" }
+  /** A session of this device did something. */
+  | { type: "active" }
+  /** A message for any of my sessions goes to that one. */
+  | { type: "given"; sender: string; id: string; session: string }
   /** The join is done, or can't be: what was kept for it is of no more use. */
   | { type: "joined" }
   /** Somebody asks to join by an invite that was mailed from here. */

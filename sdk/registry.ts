@@ -1,12 +1,14 @@
 /** Every feature of a peer, one line each: its index, what it does by itself, what it answers. */
 import type { Handlers } from "#protocol/registry.ts";
 import { auditHandlers } from "./features/audit.ts";
+import { focus, keepFocus } from "./features/focus.ts";
 import { followAlike } from "./features/following.ts";
 import { group, groupHandlers } from "./features/group.ts";
 import { inviteHandlers } from "./features/invite.ts";
 import { introduceMyself, member, peerHandlers } from "./features/member.ts";
 import { message, messageHandlers } from "./features/message.ts";
 import { notice } from "./features/notice.ts";
+import { reading, tellReads } from "./features/reading.ts";
 import { createReceiptSender, receipt } from "./features/receipt.ts";
 import { bounceUnknown, giveToSession } from "./features/routing.ts";
 import { claimNames, session } from "./features/session.ts";
@@ -18,7 +20,7 @@ import type { Abilities, Caller, Peer } from "./peer.ts";
 import type { Brokers } from "./which-broker.ts";
 
 export const abilities: Abilities = {
-  features: [workspace, member, session, group, message, notice, receipt, topic],
+  features: [workspace, member, session, focus, group, message, reading, notice, receipt, topic],
   reactions: [
     learnName,
     introduceMyself,
@@ -26,9 +28,11 @@ export const abilities: Abilities = {
     claimNames,
     meetByMessage,
     giveToSession,
+    keepFocus,
     bounceUnknown,
     createReceiptSender,
     createWordKeeper,
+    tellReads,
   ],
 };
 

@@ -214,9 +214,12 @@ export async function openWorkspace(
       return state !== null && activeMember(state, me) !== undefined;
     },
     isClosed: () => context.closed,
+    tell: context.tell,
     failed: context.failed,
     say: outgoing.say,
     put: outgoing.put,
+    /** Hash of an own value as far as this replica knows; null for none. */
+    ownHash: (label: string, name: string) => context.cells.heldHash(label, name, "own"),
     /** A value of my own, under a name of its own. */
     putOwn(label: string, name: string, event: MeshEvent, tombstone = false): void {
       const order = { cell: { name }, own: true, ttlMs: null, tombstone, expect: "any" } as const;

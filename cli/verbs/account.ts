@@ -127,6 +127,9 @@ const whoami: Verb = {
       me.registered ? `registered at ${me.broker} as ${me.email}` : "lives on this machine only",
       `root key  ${me.rootFingerprint}`,
       `device    ${me.device.fingerprint}  ${safe(me.device.name)}`,
+      ...me.devices
+        .filter(({ you }) => !you)
+        .map(({ id, name }) => `also      ${id.slice(-8)}  ${safe(name)}`),
       ...(me.trouble ? [`trouble   ${me.trouble}`] : []),
       ...me.stored.map(({ what, where }) => `${where}: ${what}`),
     ];
@@ -152,6 +155,21 @@ const passphrase: Verb = {
     const note =
       "the passphrase is another now; a copy of the vault that somebody took before still opens with the old one";
     context.print({ changed: true }, note);
+  },
+};
+
+const recoveryCode: Verb = {
+  name: "identity recovery-code",
+  options: { "passphrase-file": PASSPHRASE_FILE },
+  summary: "another recovery code, where the one before is lost",
+  examples: ["claudemesh identity recovery-code"],
+  async run(context) {
+    const client = await context.daemon();
+    context.endless();
+    const passphrase = await secretOf(context, "passphrase-file", "Passphrase: ");
+    context.limited();
+    const done = await context.waiting("sealing the vault anew", client.account.recoveryCode({ passphrase }));
+    context.print(done, recoveryText(done.recoveryCode));
   },
 };
 
@@ -238,4 +256,4 @@ function recoveryText(code: string): string {
   return `Recovery code, shown this once: it opens the account when the passphrase is lost.\nWrite it down and keep it away from this machine:\n\n  ${paint("bold", code)}`;
 }
 
-export const accountVerbs = [login, logout, whoami, passphrase, rotate, migrate];
+export const accountVerbs = [login, logout, whoami, passphrase, recoveryCode, rotate, migrate];

@@ -22,7 +22,7 @@ export const documentKinds = {
   workspace: z.strictObject({ slug: name, broker: z.string().max(300) }),
   /** The one that writes go to. */
   used: z.strictObject({ workspace: id }),
-  device: z.strictObject({ name: z.string().max(100) }),
+  device: z.strictObject({ name: z.string().max(100), revoked: z.literal(true).optional() }),
   /** Of an identity that this person was: its seeds, sealed under a seed of today's. */
   former: z.strictObject({ seed: count, box: bytes.max(8000) }),
   /** A colleague whose root key was compared, or taken as it is, by hand. */

@@ -53,6 +53,8 @@ export const accountMethods = methods({
       /** Where it is registered, else where new workspaces go. */
       broker: z.string().nullable(),
       device: z.object({ id, name: z.string(), fingerprint: z.string() }),
+      /** This one first; each has claimed its name in the account document. */
+      devices: z.array(z.object({ id, name: z.string(), you: z.boolean() })),
       rootFingerprint: z.string(),
       /** Why the account isn't in step with its broker at the moment. */
       trouble: z.string().nullable(),
@@ -97,6 +99,12 @@ export const accountMethods = methods({
     scope: "admin",
     params: z.strictObject({ passphrase: secretText, next: secretText }),
     result: done,
+  },
+  /** Another recovery code; the one before is worth nothing. */
+  recoveryCode: {
+    scope: "admin",
+    params: z.strictObject({ passphrase: secretText }),
+    result: z.object({ recoveryCode: z.string() }),
   },
   /** An account of this machine alone becomes another identity, whose root was made elsewhere. */
   migrate: {

@@ -29,6 +29,16 @@ export const events = {
     session: sessionFace.omit({ name: true, status: true }),
     forwards: sessionFace.shape.name.nullable(),
   }),
+  /**
+   * A put of the sender's own, to themselves: the machine that surfaces what is for no session in particular. What came up to
+   * the sequence `handed` is in its hands or was in another's; up to `posted` it was shown.
+   */
+  "member.focus": z.object({
+    kind: z.literal("member.focus"),
+    dev: id,
+    handed: count,
+    posted: count,
+  }),
 };
 
 export const questions = {

@@ -1,5 +1,6 @@
 /** Messages: from a member, or a session of theirs, to a member, a session, a topic or everyone. */
 import { z } from "zod";
+import { LIMITS } from "../limits.ts";
 import { done, idPart, isoTime, limit, methods, mintedId, workspace } from "../method.ts";
 import { id, recordId } from "../schema.ts";
 import { keyChanged } from "./member.ts";
@@ -21,6 +22,11 @@ export const deliveryState = z.enum([
 ]);
 
 export const events = {
+  /** To one's own label: messages that this member has read, for their other machines. */
+  "message.read": z.object({
+    kind: z.literal("message.read"),
+    ids: z.array(recordId).min(1).max(LIMITS.readsAtOnce),
+  }),
   /** To a member, a topic or everyone. */
   message: z.object({
     kind: z.literal("message"),
@@ -74,6 +80,8 @@ export const message = z.object({
   /** Null until the broker has given it its place. */
   receivedAt: isoTime.nullable(),
   read: z.boolean(),
+  /** It was about to be shown to a session when a machine was cut short: it is not shown there again. */
+  possiblyShown: z.boolean(),
 });
 
 export const sent = z.object({ id: recordId, workspace: z.string(), to: z.string(), state: deliveryState });

@@ -16,6 +16,7 @@ import {
   openedRoot,
   recover,
   register,
+  renewRecovery,
   replaceVault,
 } from "../account/login.ts";
 import { usePairing } from "../account/pairing.ts";
@@ -108,11 +109,7 @@ export function accountHandlers(
       if (waiting.length > 0 && !force) throw stillWaiting(waiting);
       await peer.sync.settle().catch(() => {});
       peer.sync.stop();
-      // Whether it hears of it or not: what it could be used for lies here, and goes.
-      await person
-        .homeLink()
-        ?.ask("logout", {})
-        .catch(() => {});
+      await person.homeLink()?.leave();
       person.forget();
       await peer.discardAll();
       return { userId: user, broker: home.origin, email: home.email };
@@ -144,6 +141,13 @@ export function accountHandlers(
         await peer.create(PERSONAL, brokerForNew(brokers, person));
       peer.remember();
       return { userId: peer.account.user, workspaces: peer.opened().map(({ slug }) => slug) };
+    },
+    async recoveryCode({ passphrase }) {
+      const link = person.homeLink();
+      const { home: name } = peer.account;
+      if (!link || !name) throw notRegistered();
+      const root = await openedRoot(ports, peer.account, passphrase);
+      return { recoveryCode: await renewRecovery(ports, link, root, name) };
     },
     async rotate({ passphrase }) {
       const root = await openedRoot(ports, peer.account, passphrase);

@@ -6,7 +6,7 @@ import type { Topic } from "#protocol/features/topic.ts";
 import { EVERYONE } from "#protocol/ids.ts";
 import type { Handlers } from "#protocol/registry.ts";
 import type { Feature } from "../feature.ts";
-import { markAsRead, messageById, toMessage } from "../messages/inbox.ts";
+import { MESSAGES, markAsRead, messageById, toMessage } from "../messages/inbox.ts";
 import { memberNames, topicLabel, topicNames, waitingForKey } from "../messages/names.ts";
 import { createReadMarkers } from "../messages/read-markers.ts";
 import { sendMessage } from "../messages/sending.ts";
@@ -137,8 +137,7 @@ export function topicHandlers(peer: Peer): Handlers<Caller>["topic"] {
       await workspace.history.fill(label, name, limit);
       const messages = workspace.replica.db
         .sql(
-          `SELECT m.*, r.id IS NOT NULL AS read FROM messages m LEFT JOIN reads r ON r.id = m.id
-           WHERE m.topic = ? AND m.label = ? ORDER BY coalesce(m.seq, 9e15) DESC, m.id DESC LIMIT ?`,
+          `${MESSAGES} WHERE m.topic = ? AND m.label = ? ORDER BY coalesce(m.seq, 9e15) DESC, m.id DESC LIMIT ?`,
         )
         .all(name, label, limit)
         .map((row) => toMessage(opened, row))

@@ -16,8 +16,8 @@ export type Cells = {
   putOf(label: string, order: PutOrder): Put;
   /** How an own put stands until the broker has placed it; null for one that others can be before, or without a key. */
   provisional(label: string, order: PutOrder): Put | null;
-  /** Of the value that a shared cell holds, as far as this replica knows; null for none. */
-  heldHash(label: string, name: string): string | null;
+  /** Of the value that a shared cell holds, or an own one, as far as this replica knows; null for none. */
+  heldHash(label: string, name: string, whose?: "own"): string | null;
   /** It was sealed, and goes out. */
   sealed(label: string, put: Put, hash: string): void;
   /** The broker says what the cell holds; null: nothing at all. */
@@ -57,9 +57,9 @@ export function createCells(replica: Replica, keyring: Keyring, me: string, cloc
   return {
     putOf,
     provisional: (label, order) => (order.own && hasKey(label) ? putOf(label, order) : null),
-    heldHash(label, name) {
+    heldHash(label, name, whose) {
       const key = keyring.cellKey(label, name);
-      const stored = key && storedCell(replica.db, label, key, "");
+      const stored = key && storedCell(replica.db, label, key, whose === "own" ? me : "");
       return stored && isLive(stored, clock.now()) ? stored.hash : null;
     },
     sealed(label, { key, own, version, tombstone }, hash) {

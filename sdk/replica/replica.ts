@@ -70,13 +70,16 @@ const MIGRATIONS: readonly Migration[] = [
         label TEXT PRIMARY KEY, name TEXT NOT NULL, since INTEGER NOT NULL, complete INTEGER NOT NULL,
         joined INTEGER NOT NULL
       ) STRICT;
-      CREATE TABLE reads (id TEXT PRIMARY KEY) STRICT;
+      -- \`told\`: to the person's other machines.
+      CREATE TABLE reads (id TEXT PRIMARY KEY, told INTEGER NOT NULL DEFAULT 0) STRICT;
+      CREATE INDEX reads_untold ON reads (id) WHERE told = 0;
       CREATE TABLE receipts_due (
         id TEXT NOT NULL, member TEXT NOT NULL, state TEXT NOT NULL, at INTEGER NOT NULL, detail TEXT,
         sent INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (id, state)
       ) STRICT;
-      -- Which of my sessions a message to me, or to a room that I am in, was given to.
-      CREATE TABLE routes (id TEXT PRIMARY KEY, session TEXT NOT NULL) STRICT;
+      -- Which of my sessions a message to me, or to a room that I am in, was given to: 'given' before it is shown there,
+      -- 'shown' after; 'possible' where it isn't known whether it came to that, here or on another machine.
+      CREATE TABLE routes (id TEXT PRIMARY KEY, session TEXT, state TEXT NOT NULL) STRICT;
       CREATE TABLE refusals (seq INTEGER PRIMARY KEY, code TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
     `,
   },

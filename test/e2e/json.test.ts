@@ -77,6 +77,7 @@ test("the fields of send, message status, inbox and topic history", async () => 
     sentAt: time,
     receivedAt: time,
     read: false,
+    possiblyShown: false,
   };
   // Who came later isn't told how they came.
   expect(await bob.ok("inbox")).toEqual({ messages: [message], notices: [] });
