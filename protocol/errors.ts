@@ -52,6 +52,7 @@ export const ERRORS = {
   wrong_author: { exit: 4, retry: false },
   unknown_device: { exit: 4, retry: false },
   too_old: { exit: 9, retry: false },
+  not_in_topic: { exit: 4, retry: false },
   rolled_back: { exit: 6, retry: false },
   stale_epoch: { exit: 6, retry: true },
   chain_conflict: { exit: 6, retry: false },

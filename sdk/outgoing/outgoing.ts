@@ -6,12 +6,11 @@ import { decodeRecord, recordHash } from "#protocol/record.ts";
 import type { MeshEvent } from "#protocol/registry.ts";
 import type { Context } from "../context.ts";
 import { applyEvent } from "../feature.ts";
-import type { Membership } from "../membership/membership.ts";
+import type { TopicChanges } from "../membership/topic-changes.ts";
 import type { OutboxRow, PutOrder } from "../replica/replica.ts";
 import { outdone } from "./cells.ts";
 import { createOutbox } from "./outbox.ts";
 
-const EPOCH_LIMIT_MS = 30_000;
 const RETRY_MS = 1000;
 
 export type Outgoing = {
@@ -28,6 +27,8 @@ export type Outgoing = {
   /** The put `id` came too late: the broker shows what its cell holds. */
   outdone(conflict: { id: string; live: boolean; record: Uint8Array }): void;
   pump(): void;
+  /** A private topic has another key or other members: what waited for that is looked at again. */
+  rewind(): void;
   linkUp(): void;
   linkDown(): void;
   acked(id: string, seq: number): void;
@@ -39,45 +40,38 @@ export type Outgoing = {
 export type OutgoingOwner = {
   transmit(records: readonly Uint8Array[]): void;
   wake(): void;
-  /** Ends the link and makes a new one. */
+  ready(): boolean;
+  topics: Pick<TopicChanges, "sealing" | "ended">;
+  /** Connects anew: the broker waits for a record that won't come. */
   renew(): void;
-  propose: Membership["propose"];
 };
 
 export function createOutgoing(context: Context, owner: OutgoingOwner): Outgoing {
-  const { ports, workspace, account, me, replica, commits, keyring, sealer, cells, features } = context;
-  /** Epochs of what is under way, so that a refusal tells which epoch is over. */
+  const { ports, workspace, account, me, replica, commits, topicKeys, sealer, cells, features } = context;
+  /** Epochs, or a topic's generations, of what is under way, so that a refusal tells which one is over. */
   const sealedUnder = new Map<string, number>();
+  /** Refused for now: the broker drops what follows until it returns. */
+  let awaited: string | null = null;
   let endedEpoch = -1;
-  /** Until it returns on this link, the broker drops what follows. */
-  let owed: string | null = null;
   /** Sequences of puts that the broker has committed. One that was replaced since has no echo. */
   const placedAt = new Map<string, number>();
   /** Puts as they were transmitted on this link. */
   const underWay = new Map<string, Uint8Array>();
 
-  /** Sealing needs a link as a member, a verified chain, a fresh epoch and its key. Sets in motion what is missing. */
-  const ready = (): boolean => {
-    const { greeting, trouble, chain } = context;
-    const { state } = chain.placed;
-    const epoch = state && currentEpoch(state);
-    if (greeting?.standing !== "member" || trouble || context.isCatchingUp) return false;
-    if (!state || !epoch || !context.isPlaced()) return false;
-    const isVerified = state.head.height >= Math.max(greeting.chain?.height ?? 0, context.claimedHeight);
-    if (!isVerified || !keyring.workspaceKey(epoch.number)) return false;
-    if (state.stale) {
-      owner
-        .propose(async (chain) => (chain.stale ? keyring.newEpoch(chain) : null), EPOCH_LIMIT_MS)
-        .catch(context.failed);
-      return false;
-    }
-    return epoch.number > endedEpoch;
+  const ready = () => {
+    const { state } = context.chain.placed;
+    return owner.ready() && (state ? (currentEpoch(state)?.number ?? 0) : 0) > endedEpoch;
   };
 
   /** Sent again, it is the same record: what was sealed after it may expect exactly this one. */
-  const sealPut = async (state: ChainState, row: OutboxRow, order: PutOrder): Promise<Uint8Array> => {
+  const sealPut = async (
+    state: ChainState,
+    row: OutboxRow,
+    order: PutOrder,
+    under: ReturnType<TopicChanges["sealing"]> | null,
+  ): Promise<Uint8Array> => {
     const put = cells.putOf(row.label, order);
-    const record = underWay.get(row.id) ?? (await sealer.seal(state, { ...row, put }));
+    const record = underWay.get(row.id) ?? (await sealer.seal(state, { ...row, put, under }));
     underWay.set(row.id, record);
     cells.sealed(row.label, decodeRecord(record).header.put ?? put, recordHash(record));
     return record;
@@ -96,9 +90,9 @@ export function createOutgoing(context: Context, owner: OutgoingOwner): Outgoing
   const refuse = (id: string, why: MeshError) => {
     const row = replica.outboxRow(id);
     if (!row) return;
-    // It never returns: who it was for has left meanwhile. A new link owes nothing.
-    if (id === owed) owner.renew();
+    if (awaited === id) owner.renew();
     if (row.put) return settlePut(id, why);
+    const isOut = why.code === "not_in_topic";
     ports.log.warn({ workspace, id, code: why.code }, "a record was refused for good");
     const at = Math.floor(ports.clock.now());
     const receipt: MeshEvent = {
@@ -106,7 +100,7 @@ export function createOutgoing(context: Context, owner: OutgoingOwner): Outgoing
       states: [{ id, state: "refused", at, detail: why.message }],
     };
     replica.db.transaction(() => {
-      if (row.event.kind === "void") replica.dequeue(id);
+      if (row.event.kind === "void" || isOut) replica.dequeue(id);
       else replica.replaceOutbox(id, context.newId(), { kind: "void" });
       const record = {
         id,
@@ -119,6 +113,7 @@ export function createOutgoing(context: Context, owner: OutgoingOwner): Outgoing
       };
       applyEvent(features, context.index(), receipt, record);
     });
+    if (isOut) replica.renumberLabel(row.label, account.device.id);
     outbox.rewind();
     context.changed.notify();
   };
@@ -131,9 +126,13 @@ export function createOutgoing(context: Context, owner: OutgoingOwner): Outgoing
         const { state } = context.chain.placed;
         if (!state)
           throw new MeshError("waiting_for_key", "The chain isn't here yet.", "It comes with the link.");
-        sealedUnder.set(row.id, currentEpoch(state)?.number ?? 0);
-        return row.put ? sealPut(state, row, row.put) : sealer.seal(state, { ...row, put: null });
+        const under = topicKeys.has(row.label) ? owner.topics.sealing(row.label) : null;
+        sealedUnder.set(row.id, under?.generation ?? currentEpoch(state)?.number ?? 0);
+        return row.put
+          ? sealPut(state, row, row.put, under)
+          : sealer.seal(state, { ...row, put: null, under });
       },
+      canWait: (label) => topicKeys.has(label),
       transmit: owner.transmit,
       refuse: (row, why) => refuse(row.id, why),
     },
@@ -192,16 +191,18 @@ export function createOutgoing(context: Context, owner: OutgoingOwner): Outgoing
       else settlePut(id, outdone());
     },
     pump: outbox.pump,
+    rewind: outbox.rewind,
     linkUp() {
       sealedUnder.clear();
       underWay.clear();
       cells.forget();
-      owed = null;
+      awaited = null;
       outbox.linkUp();
     },
     linkDown: outbox.linkDown,
     acked(id, seq) {
       sealedUnder.delete(id);
+      if (awaited === id) awaited = null;
       if (replica.outboxRow(id)?.put) placedAt.set(id, seq);
       outbox.acked(id);
       context.tell({ type: "acked", id });
@@ -222,9 +223,14 @@ export function createOutgoing(context: Context, owner: OutgoingOwner): Outgoing
         cells.learned(row.label, cells.putOf(row.label, row.put), null);
         return outbox.rewind();
       }
-      owed = ERRORS[error.code].retry ? frame.id : null;
       if (!ERRORS[error.code].retry) return refuse(frame.id, error);
-      if (error.code === "stale_epoch") {
+      if (!row) return owner.renew();
+      awaited ??= frame.id;
+      if (error.code === "stale_epoch" && topicKeys.has(row.label)) {
+        owner.topics.ended(row.label, sealedUnder.get(frame.id) ?? -1);
+        underWay.clear();
+        outbox.rewind();
+      } else if (error.code === "stale_epoch") {
         endedEpoch = Math.max(endedEpoch, sealedUnder.get(frame.id) ?? -1);
         underWay.clear();
         outbox.rewind();

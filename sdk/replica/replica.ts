@@ -94,6 +94,15 @@ const MIGRATIONS: readonly Migration[] = [
       ) STRICT;
     `,
   },
+  {
+    name: "0003-topic-keys",
+    sql: `
+      -- Keys of private topics, each wrapped under a key of the seed that \`member\` and \`seed\` name.
+      CREATE TABLE topic_keys (
+        label TEXT NOT NULL, generation INTEGER NOT NULL, member TEXT NOT NULL, seed INTEGER NOT NULL, box BLOB NOT NULL
+      ) STRICT;
+    `,
+  },
 ];
 
 export type Replica = ReturnType<typeof openReplica>;
@@ -159,6 +168,11 @@ export function openReplica(
         )
         .all(after, limit)
         .map(storedRecord),
+    /** A record that waited and is refused now that it can be judged. */
+    giveBack({ position, seq, at }: StoredRecord, code: string): void {
+      db.sql("DELETE FROM records WHERE position = ?").run(position);
+      if (seq !== null) db.sql("INSERT OR REPLACE INTO refusals VALUES (?, ?, ?)").run(seq, code, at);
+    },
     setStatus: (position: number, status: RecordStatus) =>
       db.sql("UPDATE records SET status = ? WHERE position = ?").run(status, position),
 
@@ -207,6 +221,41 @@ export function openReplica(
     /** Puts another event in a row's place, under its number. */
     replaceOutbox: (id: string, newId: string, event: MeshEvent) =>
       db.sql("UPDATE outbox SET id = ?, event = ? WHERE id = ?").run(newId, JSON.stringify(event), id),
+
+    /** Guards of a label that are here, in the order of their places; those that a log has lost come last. */
+    guards: (label: string): StoredRecord[] =>
+      db
+        .sql(
+          "SELECT * FROM records WHERE label = ?1 AND key > ?1 || '/' AND key < ?1 || '0' ORDER BY seq IS NULL, seq, version",
+        )
+        .all(label)
+        .map(storedRecord),
+    forgetLostGuards: (label: string) =>
+      db
+        .sql("DELETE FROM records WHERE label = ?1 AND seq IS NULL AND key > ?1 || '/' AND key < ?1 || '0'")
+        .run(label),
+    topicKeys: () =>
+      db
+        .sql("SELECT * FROM topic_keys ORDER BY rowid")
+        .all()
+        .map((row) => ({
+          label: String(row.label),
+          generation: Number(row.generation),
+          member: String(row.member),
+          seed: Number(row.seed),
+          box: blobOf(row.box),
+        })),
+    keepTopicKey: (label: string, generation: number, member: string, seed: number, box: Uint8Array) =>
+      db
+        .sql("INSERT INTO topic_keys (label, generation, member, seed, box) VALUES (?, ?, ?, ?, ?)")
+        .run(label, generation, member, seed, box),
+    /** What waited for the label won't be sent: once nothing does, its numbers go on where what was placed ends. */
+    renumberLabel(label: string, dev: string): void {
+      db.sql(
+        `UPDATE counters SET n = (SELECT coalesce(max(n), 0) FROM records WHERE label = ?1 AND dev = ?2)
+         WHERE label = ?1 AND NOT EXISTS (SELECT 1 FROM outbox WHERE label = ?1)`,
+      ).run(label, dev);
+    },
 
     refuse: (seq: number, code: string, at: number) =>
       db.sql("INSERT OR REPLACE INTO refusals (seq, code, at) VALUES (?, ?, ?)").run(seq, code, at),
@@ -262,6 +311,10 @@ function toStatus(value: unknown): RecordStatus {
 }
 
 function blob(row: SqlRow): Uint8Array {
-  if (!(row.bytes instanceof Uint8Array)) throw new Error("bytes is a blob by its schema");
-  return row.bytes;
+  return blobOf(row.bytes);
+}
+
+function blobOf(value: SqlRow[string] | undefined): Uint8Array {
+  if (!(value instanceof Uint8Array)) throw new Error("it is a blob by its schema");
+  return value;
 }
