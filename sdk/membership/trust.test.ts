@@ -80,6 +80,10 @@ test("a name that comes to stand for another key is held back until that is acce
     expect(await refusedWith(bob.send(to, "secret"))).toBe("key_changed");
   const role = bob.handlers.workspace.role({ member: "alice", role: "admin" }, CALLER, nothing);
   expect(await refusedWith(role)).toBe("key_changed");
+  const topic = { topic: "secret", private: true, members: ["alice"] };
+  expect(await refusedWith(bob.handlers.topic.create(topic, CALLER, nothing))).toBe("key_changed");
+  await bob.handlers.topic.create({ ...topic, members: [] }, CALLER, nothing);
+  expect(await refusedWith(bob.handlers.topic.add(topic, CALLER, nothing))).toBe("key_changed");
   const instead = { member: userOf(alice), name: "alice", verified: false };
   expect(await peerOf(bob, mallory)).toMatchObject({ verified: false, keyChanged: instead });
   // Nor does it become known by writing to me.
