@@ -180,7 +180,7 @@ const migrate: Verb = {
   summary: "become an identity whose Ed25519 root key was made elsewhere",
   examples: ["claudemesh migrate-identity ~/old/identity.key"],
   async run({ args, daemon, print, waiting }) {
-    const root = signingKeyIn(args[0] ?? "");
+    const root = await signingKeyIn(args[0] ?? "");
     const client = await daemon();
     const done = await waiting("telling every workspace", client.account.migrate({ root }));
     print(done, `you are ${done.userId} now, in ${done.workspaces.join(", ")}`);
