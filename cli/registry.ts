@@ -3,6 +3,7 @@ import { oneOf } from "./input.ts";
 import type { Verb } from "./verb.ts";
 import { accountVerbs } from "./verbs/account.ts";
 import { auditVerbs } from "./verbs/audit.ts";
+import { backupVerbs } from "./verbs/backup.ts";
 import { daemonVerbs } from "./verbs/daemon.ts";
 import { demo } from "./verbs/demo.ts";
 import { deviceVerbs } from "./verbs/devices.ts";
@@ -74,6 +75,7 @@ export const verbs: readonly Verb[] = [
   ...accountVerbs,
   ...identityVerbs,
   ...deviceVerbs,
+  ...backupVerbs,
   ...workspaceVerbs,
   ...inviteVerbs,
   ...peerVerbs,

@@ -38,6 +38,7 @@ export function onlyWorkspace(peer: Peer, id: string): Peer {
         entries: () => [],
         set: refuse,
         merge: refuse,
+        revision: refuse,
         clear: refuse,
         listen: refuse,
       },

@@ -27,6 +27,7 @@ export const ERRORS = {
   unknown_topic: { exit: 5, retry: false },
   conflict: { exit: 6, retry: false },
   refused: { exit: 7, retry: false },
+  key_changed: { exit: 7, retry: false },
   timeout: { exit: 8, retry: true },
   offline: { exit: 8, retry: true },
   waiting_for_key: { exit: 8, retry: true },

@@ -13,6 +13,7 @@ import { createReceiptSender, receipt } from "./features/receipt.ts";
 import { bounceUnknown, giveToSession } from "./features/routing.ts";
 import { claimNames, session } from "./features/session.ts";
 import { topic, topicHandlers } from "./features/topic.ts";
+import { meetByMessage, trustHandlers } from "./features/trust.ts";
 import { learnName, workspace, workspaceHandlers } from "./features/workspace.ts";
 import { createWordKeeper } from "./messages/words.ts";
 import type { Abilities, Caller, Peer } from "./peer.ts";
@@ -25,6 +26,7 @@ export const abilities: Abilities = {
     introduceMyself,
     followAlike,
     claimNames,
+    meetByMessage,
     giveToSession,
     keepFocus,
     bounceUnknown,
@@ -41,7 +43,7 @@ export function peerHandlersOf(peer: Peer, brokers: Brokers) {
     group: groupHandlers(peer),
     invite: inviteHandlers(peer),
     message: messageHandlers(peer),
-    peer: peerHandlers(peer),
+    peer: { ...peerHandlers(peer), ...trustHandlers(peer) },
     topic: topicHandlers(peer),
     workspace: workspaceHandlers(peer, brokers),
   } satisfies Partial<Handlers<Caller>>;

@@ -8,6 +8,7 @@ import { CHAIN, EVERYONE } from "#protocol/ids.ts";
 import { decodeRecord } from "#protocol/record.ts";
 import type { MeshEvent } from "#protocol/registry.ts";
 import type { Account } from "./account/account.ts";
+import type { Document } from "./account/document.ts";
 import { type Context, createContext, type Happening, type Membering } from "./context.ts";
 import type { Feature } from "./feature.ts";
 import { createAnswers } from "./link/answers.ts";
@@ -16,6 +17,7 @@ import { createApprovals } from "./membership/approvals.ts";
 import { chainSteps } from "./membership/chain.ts";
 import { createMembership } from "./membership/membership.ts";
 import { createTopicChanges } from "./membership/topic-changes.ts";
+import { createTrust } from "./membership/trust.ts";
 import { createOutgoing } from "./outgoing/outgoing.ts";
 import { createReady } from "./outgoing/ready.ts";
 import type { PeerPorts } from "./ports.ts";
@@ -39,6 +41,7 @@ export async function openWorkspace(
   features: readonly Feature[],
   listener: (happening: Happening) => void,
   sessions: () => readonly SessionFace[],
+  document: Document,
 ) {
   const context = await createContext(ports, account, membering, features, listener);
   const { workspace, me, replica, keyring } = context;
@@ -217,6 +220,7 @@ export async function openWorkspace(
     history,
     chain: () => context.chain.known.state,
     names: context.names,
+    trust: createTrust(context, document),
     link: (): LinkState => link?.state() ?? "offline",
     trouble: () => context.trouble,
     verifyAll: () => verifyAll(context),

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { LIMITS } from "../limits.ts";
 import { done, idPart, isoTime, limit, methods, mintedId, workspace } from "../method.ts";
 import { id, recordId } from "../schema.ts";
+import { keyChanged } from "./member.ts";
 import { notice } from "./notice.ts";
 
 export const priority = z.enum(["now", "next", "low"]);
@@ -59,7 +60,15 @@ export const signals = {
 export const message = z.object({
   id: recordId,
   workspace: z.string(),
-  from: z.object({ member: id, name: z.string(), address: z.string(), verified: z.boolean() }),
+  from: z.object({
+    member: id,
+    name: z.string(),
+    address: z.string(),
+    /** Whether I have compared the safety number. */
+    verified: z.boolean(),
+    /** Set where another key has come behind a name that I know. */
+    keyChanged: keyChanged.nullable(),
+  }),
   to: z.string(),
   topic: z.string().nullable(),
   text: z.string(),

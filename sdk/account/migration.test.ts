@@ -6,6 +6,9 @@ import { CALLER, createMesh, type Member, ORIGIN, refusedWith } from "#test/mesh
 import { ALICE, accountOf, chainOf, hears, nothing, texts, workspaceOf } from "#test/registered.ts";
 
 const slugs = ({ peer }: Member) => peer.opened().map(({ slug }) => slug);
+/** Whoever has spoken with the old identity takes the new one by hand. */
+const accepts = async ({ handlers }: Member, peer: string) =>
+  handlers.peer.trust({ peer, as: "accepted" }, CALLER, nothing);
 const isIn = (member: Member) => {
   const chain = chainOf(member);
   return chain !== null && activeMember(chain, member.peer.account.user) !== undefined;
@@ -44,6 +47,7 @@ test("its workspaces come along by signed entries, with all that was said; an em
   const namesOf = (member: Member) => [...(workspaceOf(member)?.names().values() ?? [])];
   await bob.until(() => namesOf(bob).includes("desk"), "the heir's name");
   expect((await texts(laptop)).toSorted()).toEqual(["before, for all", "before, for you"]);
+  await accepts(bob, "desk");
   await bob.send("desk", "after");
   await hears(laptop, "after");
   await laptop.send("bob", "after, from you");
@@ -111,6 +115,7 @@ test("an identity whose key was made elsewhere takes the machine over", async ()
   await bob.until(() => activeMember(chainOf(bob) ?? neverChain(), userId) !== undefined, "the heir");
   await laptop.send("bob", "as another");
   await hears(bob, "as another");
+  await accepts(bob, "laptop");
   await bob.send("laptop", "so it is");
   await hears(laptop, "so it is");
   expect(

@@ -30,7 +30,10 @@ const OUTBOX_WAIT_MS = 3000;
 
 type Where = { broker?: string | undefined; email?: string | undefined };
 
-export function accountHandlers(peer: Peer, brokers: Brokers): Omit<Handlers<Caller>["account"], "whoami"> {
+export function accountHandlers(
+  peer: Peer,
+  brokers: Brokers,
+): Omit<Handlers<Caller>["account"], "whoami" | "backup" | "restore"> {
   const { ports, person } = peer;
 
   const originOf = (broker: string | undefined): string => {

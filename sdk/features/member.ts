@@ -76,7 +76,7 @@ function tellGuests({ replica, me, putOwn }: Workspace, chain: ChainState, name:
   }
 }
 
-export function peerHandlers(peer: Peer): Handlers<Caller>["peer"] {
+export function peerHandlers(peer: Peer): Omit<Handlers<Caller>["peer"], "verify" | "trust"> {
   return {
     async list({ workspace: selector }) {
       return { peers: await listingsOf(peer, selector) };
@@ -147,6 +147,7 @@ function peersOf(peer: Peer, { slug, workspace }: Opened): PeerListing[] {
       online: you || devices.length > 0,
       you,
       lastSeen: lastSeen === null ? null : new Date(lastSeen).toISOString(),
+      ...workspace.trust.of(id),
       sessions: shownSessions(peer, name, sessions),
     };
   });

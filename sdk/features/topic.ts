@@ -121,6 +121,7 @@ export function topicHandlers(peer: Peer): Handlers<Caller>["topic"] {
           ...membersNamed(peer, workspace, ["me"]),
           ...membersNamed(peer, workspace, members),
         ]);
+        for (const id of all.keys()) workspace.trust.requireKnown(id);
         await workspace.topics.create(name, all, CHANGE_LIMIT_MS);
         return describe(opened, name);
       }
@@ -136,6 +137,7 @@ export function topicHandlers(peer: Peer): Handlers<Caller>["topic"] {
     },
     async add({ workspace: selector, topic: text, members }) {
       const { opened, workspace, shown, label, named } = findPrivate(selector, text, members);
+      for (const id of named.keys()) workspace.trust.requireKnown(id);
       const isNew = (known: ReadonlyMap<string, string>) => [...named.keys()].some((id) => !known.has(id));
       const draft = (known: ReadonlyMap<string, string>) =>
         isNew(known) ? new Map([...known, ...named, ...known]) : null;

@@ -90,7 +90,12 @@ export function toMessage({ slug, workspace }: Opened, row: SqlRow): Message {
   return {
     id: String(row.id),
     workspace: slug,
-    from: { member: sender, name, address: session ? `${name}/${session}` : name, verified: false },
+    from: {
+      member: sender,
+      name,
+      address: session ? `${name}/${session}` : name,
+      ...workspace.trust.of(sender),
+    },
     to: String(row.to_text),
     topic: text(row.topic),
     text: String(row.text),
