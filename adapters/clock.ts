@@ -1,5 +1,4 @@
 /** Real time and real randomness. */
-import { randomBytes } from "node:crypto";
 import type { Clock, Random, Timers } from "#protocol/ports.ts";
 
 /** The two clocks differ by less than this while the machine runs and nobody sets its time. */
@@ -36,13 +35,18 @@ export const systemTimers: Timers = {
 
 /** Each call to the system's source takes as long as sealing: what is small comes from a pool, and leaves no copy there. */
 const POOL_BYTES = 4096;
-let pool = randomBytes(0);
+let pool = new Uint8Array(0);
 
 export const systemRandom: Random = (length) => {
-  if (length > POOL_BYTES / 16) return new Uint8Array(randomBytes(length));
-  if (pool.length < length) pool = randomBytes(POOL_BYTES);
+  if (length > POOL_BYTES / 16) return fresh(length);
+  if (pool.length < length) pool = fresh(POOL_BYTES);
   const taken = new Uint8Array(pool.subarray(0, length));
   pool.fill(0, 0, length);
   pool = pool.subarray(length);
   return taken;
 };
+
+/** Of the platform itself: node:crypto takes a verb longer to load than the rest of it. */
+function fresh(length: number): Uint8Array<ArrayBuffer> {
+  return crypto.getRandomValues(new Uint8Array(length));
+}

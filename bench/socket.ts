@@ -1,4 +1,4 @@
-/** A request to the daemon and its answer on an open connection, against a bare echo of the same sizes. */
+/** A request to the daemon that asks for little, and its answer, on an open connection; against a bare echo of the same sizes. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -17,13 +17,13 @@ export const socket: Bench = {
     withHomes(["alice"], async (alice) => {
       if (!alice) throw new Error("no home");
       const client = await alice.client();
-      const size = JSON.stringify(await client.daemon.account.whoami({})).length;
+      const size = JSON.stringify(await client.daemon.session.list({})).length;
       const echo = await bareEcho(size);
       const measured: number[] = [];
       const floor: number[] = [];
       for (let i = 0; i < RUNS; i++) {
         floor.push(await timed(echo.ask));
-        measured.push(await timed(() => client.daemon.account.whoami({})));
+        measured.push(await timed(() => client.daemon.session.list({})));
       }
       client.close();
       echo.close();

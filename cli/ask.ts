@@ -1,7 +1,5 @@
 /** Questions to a person at a terminal. What is typed as a secret isn't shown. */
 import { readFileSync } from "node:fs";
-import { createInterface } from "node:readline/promises";
-import { Writable } from "node:stream";
 import { MeshError } from "#protocol/errors.ts";
 import type { Context } from "./verb.ts";
 
@@ -18,6 +16,7 @@ export async function askLine(question: string): Promise<string> {
 /** Without an echo. */
 export async function askSecret(question: string): Promise<string> {
   process.stderr.write(question);
+  const { Writable } = await import("node:stream");
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const answer = await ask("", nowhere);
   process.stderr.write("\n");
@@ -25,6 +24,8 @@ export async function askSecret(question: string): Promise<string> {
 }
 
 async function ask(question: string, output: NodeJS.WritableStream): Promise<string> {
+  // Few verbs ask: the others don't wait for it to be loaded.
+  const { createInterface } = await import("node:readline/promises");
   const terminal = createInterface({ input: process.stdin, output, terminal: true });
   try {
     return await new Promise<string>((resolve, reject) => {

@@ -1,5 +1,4 @@
 /** An Ed25519 secret key in the forms that other tools write it in. */
-import { createPrivateKey } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { toBase64url } from "#protocol/bytes.ts";
 import { MeshError } from "#protocol/errors.ts";
@@ -9,7 +8,7 @@ const SEED_BYTES = 32;
 const PAIR_BYTES = 64;
 
 /** In base64url. Raw, hex or base64 of 32 or 64 bytes, or PEM. @throws MeshError bad_data */
-export function signingKeyIn(path: string): string {
+export async function signingKeyIn(path: string): Promise<string> {
   let bytes: Buffer;
   try {
     bytes = readFileSync(path);
@@ -18,7 +17,7 @@ export function signingKeyIn(path: string): string {
     throw new MeshError("bad_data", `${path} can't be read: ${why}.`, "Give the file of the secret key.");
   }
   const text = bytes.toString("latin1").trim();
-  const key = text.startsWith("-----BEGIN") ? fromPem(text) : (seedOf(bytes) ?? seedOf(decoded(text)));
+  const key = text.startsWith("-----BEGIN") ? await fromPem(text) : (seedOf(bytes) ?? seedOf(decoded(text)));
   if (key) return toBase64url(key);
   throw new MeshError(
     "bad_data",
@@ -35,8 +34,9 @@ function decoded(text: string): Buffer {
   return Buffer.from(text, /^([0-9a-f]{2})+$/i.test(text) ? "hex" : "base64");
 }
 
-function fromPem(text: string): Uint8Array | null {
+async function fromPem(text: string): Promise<Uint8Array | null> {
   try {
+    const { createPrivateKey } = await import("node:crypto");
     const key = createPrivateKey(text);
     const { d } = key.export({ format: "jwk" });
     return key.asymmetricKeyType === "ed25519" && d ? Buffer.from(d, "base64url") : null;

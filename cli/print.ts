@@ -1,5 +1,6 @@
 /** How things look in a terminal. Colours only there, and never against NO_COLOR. */
 import { stripVTControlCharacters, styleText } from "node:util";
+import type { KeyChanged } from "#protocol/features/member.ts";
 import type { Message } from "#protocol/features/message.ts";
 import type { Notice } from "#protocol/features/notice.ts";
 
@@ -47,13 +48,29 @@ export function noticeLine({ workspace, at, text, read }: Notice): string {
   return `${read ? " " : "•"} ${paint("dim", clock(at))} ${paint("yellow", "*")} ${safe(text)} ${paint("dim", `[${workspace}]`)}`;
 }
 
-export function messageLine({ id, from, to, text, replyTo, sentAt, read }: Message): string {
+/** Behind a name: whether its key was compared. */
+export function verifiedMark({ verified }: { verified: boolean }): string {
+  return verified ? paint("green", " ✓") : "";
+}
+
+/** Below the line of somebody who has come in another's place; nothing else. */
+export function keyWarning({ keyChanged }: { keyChanged: KeyChanged | null }): string[] {
+  if (!keyChanged) return [];
+  const { name, verified } = keyChanged;
+  return [
+    `    ${paint("red", `! another key than the ${safe(name)} that you ${verified ? "verified" : "knew"}`)}`,
+  ];
+}
+
+export function messageLine(message: Message): string {
+  const { id, from, to, text, replyTo, sentAt, read, possiblyShown } = message;
   const mark = read ? " " : "•";
+  const shown = possiblyShown ? paint("yellow", " possibly shown to a session already") : "";
   const reply = replyTo ? paint("dim", ` ↩ ${replyTo.slice(-8)}`) : "";
-  const head = `${mark} ${paint("dim", clock(sentAt))} ${paint("cyan", safe(from.address))} → ${safe(to)} ${paint("dim", `(${id.slice(-8)})`)}${reply}`;
+  const head = `${mark} ${paint("dim", clock(sentAt))} ${paint("cyan", safe(from.address))}${verifiedMark(from)} → ${safe(to)} ${paint("dim", `(${id.slice(-8)})`)}${reply}${shown}`;
   const body = safe(text)
     .split("\n")
     .map((line) => `    ${line}`)
     .join("\n");
-  return `${head}\n${body}`;
+  return [head, ...keyWarning(from), body].join("\n");
 }

@@ -3,12 +3,14 @@ import { oneOf } from "./input.ts";
 import type { Verb } from "./verb.ts";
 import { accountVerbs } from "./verbs/account.ts";
 import { auditVerbs } from "./verbs/audit.ts";
+import { backupVerbs } from "./verbs/backup.ts";
 import { daemonVerbs } from "./verbs/daemon.ts";
 import { demo } from "./verbs/demo.ts";
 import { deviceVerbs } from "./verbs/devices.ts";
 import { doctor } from "./verbs/doctor.ts";
 import { groupVerbs } from "./verbs/group.ts";
 import { helpPage } from "./verbs/help.ts";
+import { identityVerbs } from "./verbs/identity.ts";
 import { inviteVerbs } from "./verbs/invite.ts";
 import { logs } from "./verbs/logs.ts";
 import { meVerbs } from "./verbs/me.ts";
@@ -71,7 +73,9 @@ export const verbs: readonly Verb[] = [
   demo,
   doctor,
   ...accountVerbs,
+  ...identityVerbs,
   ...deviceVerbs,
+  ...backupVerbs,
   ...workspaceVerbs,
   ...inviteVerbs,
   ...peerVerbs,

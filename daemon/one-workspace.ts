@@ -38,6 +38,7 @@ export function onlyWorkspace(peer: Peer, id: string): Peer {
         entries: () => [],
         set: refuse,
         merge: refuse,
+        revision: refuse,
         clear: refuse,
         listen: refuse,
       },
@@ -50,6 +51,7 @@ export function onlyWorkspace(peer: Peer, id: string): Peer {
     now: peer.now,
     sessions: peer.sessions,
     setSessions: refuse,
+    sessionActive: refuse,
     // Past sessions may have been of other workspaces.
     knownSessionNames: () => peer.sessions().map(({ name }) => name),
     forwardedSessions: () => [],

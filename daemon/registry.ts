@@ -1,6 +1,7 @@
 /** Everything the daemon answers: what any peer does, and what only a daemon does, a line each. */
 import type { Handlers } from "#protocol/registry.ts";
 import { accountHandlers } from "#sdk/features/account.ts";
+import { backupHandlers } from "#sdk/features/backup.ts";
 import { deviceHandlers } from "#sdk/features/device.ts";
 import type { Caller, Peer } from "#sdk/peer.ts";
 import { peerHandlersOf } from "#sdk/registry.ts";
@@ -21,7 +22,11 @@ export function handlersOf(
 ): Handlers<Caller> {
   return {
     ...peerHandlersOf(peer, config.brokers),
-    account: { ...accountHandlers(peer, config.brokers), ...whoamiHandler(peer, ports, config.brokers) },
+    account: {
+      ...accountHandlers(peer, config.brokers),
+      ...backupHandlers(peer, config.brokers),
+      ...whoamiHandler(peer, ports, config.brokers),
+    },
     device: deviceHandlers(peer),
     daemon: daemonHandlers(peer, ports, config, sockets),
     feed: feedHandlers(peer),

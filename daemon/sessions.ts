@@ -29,6 +29,7 @@ export function createSessions(peer: Peer): Sessions {
 
   const isActive = (session: AttachedSession) => {
     if (attached[0] !== session) become([session, ...attached.filter((one) => one !== session)]);
+    peer.sessionActive();
   };
 
   /** The name this session had, else one it had for the folder that nobody holds now, else the next free one. */
@@ -95,6 +96,7 @@ export function createSessions(peer: Peer): Sessions {
         since,
       };
       become([session, ...attached]);
+      peer.sessionActive();
       return session;
     },
     detach(session) {

@@ -42,12 +42,28 @@ export function cellKey(key: Uint8Array, label: string, cellName: string): strin
 }
 
 /** The opaque id under which the broker knows, say, a topic. */
-export function labelId(key: Uint8Array, kind: "topic" | "group", labelName: string): string {
+export function labelId(key: Uint8Array, kind: "topic" | "group" | "private", labelName: string): string {
   return toBase64url(hmacSha256(key, utf8(`${kind}:${labelName}`)).subarray(0, 16));
 }
 
-export function labelContentKey(workspaceKey: Uint8Array, label: string): Uint8Array {
-  return deriveKey(workspaceKey, "label", [utf8(label)]);
+/** `key`: a workspace key; of a private topic one of its own keys. */
+export function labelContentKey(key: Uint8Array, label: string): Uint8Array {
+  return deriveKey(key, "label", [utf8(label)]);
+}
+
+/** The opaque id of a private topic: only who holds its first key can name it. */
+export function privateLabel(topicKey0: Uint8Array): string {
+  return labelId(labelsKey(topicKey0), "private", "");
+}
+
+/** Names cells of one's own on a member's label: a member's devices derive the same, with or without the workspace key. */
+export function ownCellsKey(seed: Uint8Array, user: string, workspace: string): Uint8Array {
+  return deriveKey(seed, "own-cells", [fromBase64url(workspace)], { salt: fromBase64url(user) });
+}
+
+/** Wraps the topic keys that rest in a device's database. */
+export function restingKey(seed: Uint8Array, user: string, workspace: string): Uint8Array {
+  return deriveKey(seed, "resting", [fromBase64url(workspace)], { salt: fromBase64url(user) });
 }
 
 /** One key a record, bound to its header: a body can't be moved under another header. */

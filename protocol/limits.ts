@@ -27,6 +27,8 @@ export const LIMITS = {
   faces: 50,
   /** Devices in a workspace from which on presence is only told when asked for. */
   presencePush: 200,
+  /** Messages in one `message.read`. */
+  readsAtOnce: 500,
   /** Requests to join by one invite that may wait at once. */
   joinRequests: 20,
   /** Days after which one that nobody answered is forgotten. */

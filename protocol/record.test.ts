@@ -111,7 +111,7 @@ describe("a record is refused as bad_record", () => {
     ["an id of another version", { id: "01900000-0001-4000-8000-000000000000" }],
     ["an id in upper case", { id: "0190000A-0001-7000-8000-000000000000" }],
     ["a label that is none", { to: "#general" }],
-    ["a key name that is none", { kid: "1" }],
+    ["a key name that is none", { kid: "1." }],
     ["a short sender", { from: "AAAA" }],
     ["a head without hash", { head: { height: 1 } }],
     ["a head of undefined", { head: undefined }],

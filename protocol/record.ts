@@ -47,8 +47,8 @@ export const header = z.strictObject({
   head: chainHead.nullable(),
   /** How the body is sealed: under a label's key, under a pair's key, or not (chain entries). */
   alg: z.enum(["label", "pair", "none"]),
-  /** Which key: seed numbers "sender.receiver" for a pair, else empty. */
-  kid: z.string().regex(/^([0-9]{1,9}\.[0-9]{1,9})?$/),
+  /** Which key: seed numbers "sender.receiver" for a pair; of a private topic's label the generation; else empty. */
+  kid: z.string().regex(/^([0-9]{1,9}(\.[0-9]{1,9})?)?$/),
   put: put.optional(),
 });
 
@@ -107,6 +107,16 @@ export function decodeRecord(bytes: Uint8Array): SealedRecord {
     body: bytes.subarray(bodyStart),
     bytes,
   };
+}
+
+/** The generation of a private topic's key that it is sealed under; null for what is sealed otherwise. */
+export function generationOf({ alg, kid }: Pick<Header, "alg" | "kid">): number | null {
+  return alg === "label" && /^[0-9]+$/.test(kid) ? Number(kid) : null;
+}
+
+/** The value whose cell is named by its label itself: it guards the label, whatever else is sent there follows it. */
+export function isGuard({ put, to }: Pick<Header, "put" | "to">): boolean {
+  return put !== undefined && !put.own && put.key === to;
 }
 
 /** The name of exactly this record: what a chain entry and a compare-and-set refer to. */

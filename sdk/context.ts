@@ -1,12 +1,14 @@
 /** What the parts of one open workspace share. */
+import { fromBase64url } from "#protocol/bytes.ts";
 import type { ChainState } from "#protocol/chain/state.ts";
+import { cellKey, labelsKey } from "#protocol/derive.ts";
 import { MeshError } from "#protocol/errors.ts";
 import type { Face } from "#protocol/features/member.ts";
 import type { LinkState } from "#protocol/features/workspace.ts";
 import type { HelloAck } from "#protocol/frames.ts";
 import { createRecordIds } from "#protocol/ids.ts";
-import type { SealedRecord } from "#protocol/record.ts";
-import type { MeshEvent } from "#protocol/registry.ts";
+import { generationOf, type SealedRecord } from "#protocol/record.ts";
+import type { Events, MeshEvent } from "#protocol/registry.ts";
 import type { Told } from "#protocol/signal.ts";
 import type { Account } from "./account/account.ts";
 import { type Condition, createCondition } from "./condition.ts";
@@ -17,7 +19,9 @@ import { createHeads, type Heads } from "./membership/heads.ts";
 import type { InviteSecret } from "./membership/invite.ts";
 import { createKeyring, type Keyring } from "./membership/keyring.ts";
 import { namesOfMembers } from "./membership/member-names.ts";
+import { createRosters, type Rosters } from "./membership/rosters.ts";
 import { createSealer, type Sealer } from "./membership/seal.ts";
+import { createTopicKeys, type TopicKeys } from "./membership/topic-keys.ts";
 import { type Cells, createCells, outdone } from "./outgoing/cells.ts";
 import type { PeerPorts } from "./ports.ts";
 import { type Commits, createCommits } from "./replica/commits.ts";
@@ -33,6 +37,12 @@ export type Happening =
   | { type: "acked"; id: string }
   | { type: "chain"; before: ChainState | null; state: ChainState }
   | { type: "key" }
+  /** Messages were marked as read here. */
+  | { type: "read" }
+  /** A session of this device did something. */
+  | { type: "active" }
+  /** A message for any of my sessions goes to that one. */
+  | { type: "given"; sender: string; id: string; session: string }
   /** The join is done, or can't be: what was kept for it is of no more use. */
   | { type: "joined" }
   /** Somebody asks to join by an invite that was mailed from here. */
@@ -46,6 +56,9 @@ export type Happening =
 /** What the account keeps of a workspace. Null broker: it lives on this machine only. */
 export type Membering = { id: string; broker: string | null; invite: InviteSecret | null };
 
+/** Events that tell what somebody is called. */
+const NAMING: ReadonlySet<string> = new Set(["member.profile", "topic.roster"]);
+
 export type PutOutcome = "placed" | "conflict";
 
 export type Context = {
@@ -57,6 +70,8 @@ export type Context = {
   readonly commits: Commits;
   readonly keyring: Keyring;
   readonly sealer: Sealer;
+  readonly topicKeys: TopicKeys;
+  readonly rosters: Rosters;
   readonly cells: Cells;
   readonly features: readonly Feature[];
   readonly changed: Condition;
@@ -74,6 +89,8 @@ export type Context = {
   /** Why the workspace can't be used to the full: shown, and cleared when it passes. */
   trouble: MeshError | null;
   closed: boolean;
+  /** Private topics with keys that are new: what waits for them is yet to be looked at. */
+  readonly freshTopics: string[];
 
   tell(happening: Happening): void;
   /** Members' names, worked out anew when one of them or the membership has changed. */
@@ -88,8 +105,15 @@ export type Context = {
   index(): Index;
   /** Whether the broker's log has every entry that is known here: before that nothing can be built on them. */
   isPlaced(): boolean;
-  /** `view`: the chain as of the record; today's without it. */
-  open(record: SealedRecord, view?: ChainView): Promise<{ status: RecordStatus; event: MeshEvent | null }>;
+  /**
+   * `seq`: its place; null where it was judged before. `view`: the chain as of it, if that is at hand.
+   * @throws MeshError for what says nothing
+   */
+  open(
+    record: SealedRecord,
+    seq: number | null,
+    view?: ChainView,
+  ): Promise<{ status: RecordStatus; event: MeshEvent | null }>;
 };
 
 export async function createContext(
@@ -103,10 +127,40 @@ export async function createContext(
   const replica = openReplica(ports.openDatabase, workspace);
   const keyring = createKeyring(ports, workspace, account);
   const sealer = createSealer(ports, account, workspace, keyring);
+  const topicKeys = createTopicKeys(ports, workspace, account, replica);
+  const rosters = createRosters({
+    ports,
+    workspace,
+    replica,
+    keys: topicKeys,
+    sealer,
+    chain: () => context.chain.known.state,
+  });
   const changed = createCondition(ports.timers);
 
   const awaited = new Map<string, PutOutcome | null>();
   let named: { state: ChainState | null; names: ReadonlyMap<string, string> } | null = null;
+
+  /** A member's label, a private topic's, or one that the workspace's key names. */
+  const cellKeyOf = (label: string, name: string): string | null => {
+    if (context.chain.known.state?.members.has(label)) return keyring.ownCellKey(label, name);
+    const first = topicKeys.first(label);
+    return first ? cellKey(labelsKey(first), label, name) : keyring.cellKey(label, name);
+  };
+
+  const learnTopic = ({ label, keys }: Events["topic.keys"]) => {
+    const handed = Object.entries(keys).map(
+      ([generation, key]) => [Number(generation), fromBase64url(key)] as const,
+    );
+    if (topicKeys.learn(label, new Map(handed))) context.freshTopics.push(label);
+  };
+
+  /** A record of a private topic says what its author may say there. */
+  const openTopic = async (record: SealedRecord, seq: number | null, view?: ChainView) => {
+    const generation = generationOf(record.header) ?? 0;
+    if (seq !== null) return rosters.open(record, seq, view?.state ?? null);
+    return sealer.openUnder(topicKeys.candidates(record.header.to, generation), record);
+  };
 
   const context: Context = {
     ports,
@@ -117,7 +171,9 @@ export async function createContext(
     commits: createCommits(replica.db, ports.timers),
     keyring,
     sealer,
-    cells: createCells(replica, keyring, account.user, ports.clock),
+    topicKeys,
+    rosters,
+    cells: createCells(replica, cellKeyOf, account.user, ports.clock),
     features,
     changed,
     newId: createRecordIds(ports.clock, ports.random),
@@ -137,6 +193,7 @@ export async function createContext(
     }),
     trouble: null,
     closed: false,
+    freshTopics: [],
     names() {
       const { state } = context.chain.known;
       if (!named || named.state !== state) named = { state, names: namesOfMembers(replica.db, state) };
@@ -146,7 +203,7 @@ export async function createContext(
       named = null;
     },
     tell(happening) {
-      if (happening.type === "applied" && happening.event.kind === "member.profile") named = null;
+      if (happening.type === "applied" && NAMING.has(happening.event.kind)) named = null;
       // What is told has happened: a listener that fails can't undo it, nor keep what follows from being taken in.
       try {
         listener(happening);
@@ -178,12 +235,25 @@ export async function createContext(
       );
     },
     isPlaced: () => context.chain.placed.hashes.length === context.chain.known.hashes.length,
-    async open(record, { state } = context.chain.known) {
-      const opened = state && (await sealer.open(state, record));
+    async open(record, seq, view) {
+      const { state } = view ?? context.chain.known;
+      const { header } = record;
+      const isTopics = generationOf(header) !== null;
+      if (!isTopics && topicKeys.has(header.to)) throw notUnderTopic();
+      const opened =
+        state && (isTopics ? await openTopic(record, seq, view) : await sealer.open(state, record));
       if (!opened) return { status: "sealed", event: null };
-      return opened.known ? { status: "applied", event: opened.event } : { status: "unknown", event: null };
+      if (!opened.known) return { status: "unknown", event: null };
+      const { event } = opened;
+      if (event.kind === "topic.keys" && header.to === account.user) learnTopic(event);
+      return { status: "applied", event };
     },
   };
   if (context.chain.known.state) await keyring.learn(context.chain.known.state);
+  await rosters.load();
   return context;
+}
+
+function notUnderTopic(): MeshError {
+  return new MeshError("bad_record", "The record isn't sealed under the topic's key.", "Drop it.");
 }

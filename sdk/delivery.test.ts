@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createMesh, type Frame, type Member } from "#test/mesh.ts";
+import { CALLER, createMesh, type Frame, invite, type Member } from "#test/mesh.ts";
 
 const COUNT = 30;
 const numbered = (count = COUNT) => Array.from({ length: count }, (_, i) => `message ${i}`);
@@ -98,4 +98,20 @@ test("indexes dropped and made again from the records show the same", async () =
   await bob.stop();
   const again = await mesh.person("bob");
   expect(await again.inbox()).toEqual(before.map((message) => ({ ...message })));
+});
+
+test("what was under way to somebody who has left holds up nobody else", async () => {
+  const { mesh, alice, bob } = await pair();
+  const carol = await mesh.person("carol");
+  await invite(alice, carol);
+  const held: Frame[] = [];
+  alice.toDevice = (frame) => {
+    held.push(frame);
+    return [];
+  };
+  await bob.handlers.workspace.leave({ workspace: "acme" }, CALLER, () => {});
+  await alice.send("bob", "too late");
+  await alice.send("carol", "for you");
+  alice.toDevice = (frame) => [...held.splice(0), frame];
+  await carol.until(async () => (await texts(carol)).includes("for you"), "her message");
 });

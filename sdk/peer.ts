@@ -39,6 +39,8 @@ export type Peer = {
   /** Sessions attached to this device, the last active first. */
   sessions(): readonly SessionFace[];
   setSessions(sessions: readonly SessionFace[]): void;
+  /** A session of this device did something: this is where its person is at work. */
+  sessionActive(): void;
   /** Names of this device's sessions, past ones too. */
   knownSessionNames(): string[];
   /** Names that this device's sessions had, each with the one that it forwards to. */
@@ -177,6 +179,9 @@ export async function createPeer(
         one.workspace.presence.show();
         hear(one, { type: "sessions" });
       }
+    },
+    sessionActive() {
+      for (const one of opened) hear(one, { type: "active" });
     },
     knownSessionNames: () => sessionRows().map((row) => String(row.name)),
     forwardedSessions: () =>

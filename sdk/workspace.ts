@@ -8,13 +8,18 @@ import { CHAIN, EVERYONE } from "#protocol/ids.ts";
 import { decodeRecord } from "#protocol/record.ts";
 import type { MeshEvent } from "#protocol/registry.ts";
 import type { Account } from "./account/account.ts";
+import type { Document } from "./account/document.ts";
 import { type Context, createContext, type Happening, type Membering } from "./context.ts";
 import type { Feature } from "./feature.ts";
+import { createAnswers } from "./link/answers.ts";
 import { createLink, type Link, type LinkOwner } from "./link/link.ts";
 import { createApprovals } from "./membership/approvals.ts";
 import { chainSteps } from "./membership/chain.ts";
 import { createMembership } from "./membership/membership.ts";
+import { createTopicChanges } from "./membership/topic-changes.ts";
+import { createTrust } from "./membership/trust.ts";
 import { createOutgoing } from "./outgoing/outgoing.ts";
+import { createReady } from "./outgoing/ready.ts";
 import type { PeerPorts } from "./ports.ts";
 import { createPresence } from "./presence/presence.ts";
 import { answerTo, faceOf } from "./presence/self.ts";
@@ -23,7 +28,8 @@ import { findingsOf, verifyAll } from "./replica/audit.ts";
 import { createHistory } from "./replica/history.ts";
 import { createIncoming } from "./replica/incoming.ts";
 import { prepareIndexes, rebuildIndexes, rebuildIsDue } from "./replica/indexes.ts";
-import { isFollowed, type PutOrder } from "./replica/replica.ts";
+import { createLabels } from "./replica/labels.ts";
+import type { PutOrder } from "./replica/replica.ts";
 import { createResume, lieOf } from "./replica/resume.ts";
 
 export type Workspace = Awaited<ReturnType<typeof openWorkspace>>;
@@ -35,6 +41,7 @@ export async function openWorkspace(
   features: readonly Feature[],
   listener: (happening: Happening) => void,
   sessions: () => readonly SessionFace[],
+  document: Document,
 ) {
   const context = await createContext(ports, account, membering, features, listener);
   const { workspace, me, replica, keyring } = context;
@@ -51,9 +58,10 @@ export async function openWorkspace(
     );
   }
 
+  const answers = createAnswers((record) => link?.sendRecords([record]));
   const membership = createMembership(ports, account, keyring, {
     context,
-    transmit: (record) => link?.sendRecords([record]),
+    answers,
     renew: () => link?.renew(),
     joined(error) {
       if (error) {
@@ -63,11 +71,27 @@ export async function openWorkspace(
       endJoining(context);
     },
   });
+  const ready = createReady(context, membership.propose);
+  const labels = createLabels(replica, () => link);
+  const topics = createTopicChanges({
+    context,
+    answers,
+    ready,
+    labels,
+    moved: () => outgoing.rewind(),
+    head: async (label) => {
+      if (!link) throw unknownThere();
+      return (await link.subscribe([label])).head;
+    },
+    fetch: (label) => history.fill(label, "", Number.POSITIVE_INFINITY),
+  });
   const approvals = createApprovals(context, () => link);
   const outgoing = createOutgoing(context, {
     transmit: (records) => link?.sendRecords(records),
     wake: () => link?.wake(),
-    propose: membership.propose,
+    renew: () => link?.renew(),
+    ready,
+    topics,
     distrust: (why) => link?.fail(why),
   });
   const signals = createSignals(context, {
@@ -97,6 +121,7 @@ export async function openWorkspace(
       approvals.chainChanged();
       outgoing.pump();
     },
+    topicsChanged: topics.look,
     moved: () => outgoing.cursorMoved(),
     placed: presence.showCounters,
     halt: () => link?.stop(),
@@ -106,12 +131,22 @@ export async function openWorkspace(
       ),
   });
 
+  const history = createHistory(replica, () => link, {
+    async verify(record, seq) {
+      const { state, hashes } = context.chain.placed;
+      if (!state) throw notHere();
+      await context.sealer.verify(state, hashes, record, seq);
+    },
+    open: context.open,
+    commit: incoming.takeHistory,
+  });
+
   const linkOwner: LinkOwner = {
     greeting: () => ({
       logId: replica.logId(),
       cursor: replica.cursor(),
       last: replica.lastPlaced(),
-      labels: [CHAIN, EVERYONE, me, ...followed(context)],
+      labels: [CHAIN, EVERYONE, me, ...labels.followed()],
       invite: context.invite && { code: context.invite.code, seed: inviteSeed(context.invite.secret) },
       isNew: !isIn(context.chain.known.state?.devices.get(account.device.id)),
     }),
@@ -129,6 +164,7 @@ export async function openWorkspace(
       if (ack.standing !== "member") return;
       outgoing.linkUp();
       presence.linkUp();
+      topics.look(new Set());
     },
     pushed: incoming.push,
     heard(frame) {
@@ -137,11 +173,13 @@ export async function openWorkspace(
       else if (frame.type === "signal") signals.heard(frame);
       else if (frame.type === "gone") signals.gone(frame.number);
       else if (frame.type === "requested") approvals.heard(frame);
-      else if (!membership.acked(frame.id)) outgoing.acked(frame.id, frame.seq);
+      else if (!answers.acked(frame.id)) outgoing.acked(frame.id, frame.seq);
     },
-    outdone: outgoing.outdone,
+    outdone(conflict) {
+      if (!answers.outdone(conflict.id, conflict.record)) outgoing.outdone(conflict);
+    },
     refused(frame) {
-      if (!membership.refused(frame.id, fromErrorShape(frame))) outgoing.refused(frame);
+      if (!answers.refused(frame.id, fromErrorShape(frame))) outgoing.refused(frame);
     },
     changed(state, why) {
       if (state !== "online") {
@@ -150,7 +188,7 @@ export async function openWorkspace(
         outgoing.linkDown();
         presence.linkDown();
         signals.linkDown();
-        membership.linkDown();
+        answers.linkDown();
         if (why && isLasting(why.code)) context.trouble = why;
         // A join that can't be, a device that may never come again: trying again changes nothing.
         const isOver = context.invite ? why && isLasting(why.code) : why?.code === "device_revoked";
@@ -175,26 +213,15 @@ export async function openWorkspace(
     me,
     replica,
     keyring,
+    topicKeys: context.topicKeys,
     presence,
     signals,
     approvals,
     changed: context.changed,
-    history: createHistory(replica, () => link, {
-      async verify(record, seq) {
-        const { state, hashes } = context.chain.placed;
-        if (!state)
-          throw new MeshError(
-            "unknown_workspace",
-            "The workspace isn't here yet.",
-            "Wait for the join to finish.",
-          );
-        await context.sealer.verify(state, hashes, record, seq);
-      },
-      open: context.open,
-      commit: incoming.takeHistory,
-    }),
+    history,
     chain: () => context.chain.known.state,
     names: context.names,
+    trust: createTrust(context, document),
     link: (): LinkState => link?.state() ?? "offline",
     trouble: () => context.trouble ?? context.heads.trouble(),
     verifyAll: () => verifyAll(context),
@@ -212,9 +239,12 @@ export async function openWorkspace(
       return state !== null && activeMember(state, me) !== undefined;
     },
     isClosed: () => context.closed,
+    tell: context.tell,
     failed: context.failed,
     say: outgoing.say,
     put: outgoing.put,
+    /** Hash of an own value as far as this replica knows; null for none. */
+    ownHash: (label: string, name: string) => context.cells.heldHash(label, name, "own"),
     /** A value of my own, under a name of its own. */
     putOwn(label: string, name: string, event: MeshEvent, tombstone = false): void {
       const order = { cell: { name }, own: true, ttlMs: null, tombstone, expect: "any" } as const;
@@ -254,23 +284,16 @@ export async function openWorkspace(
       link?.stop();
       replica.db.close();
     },
-    /** Wants the records of a label from now on; earlier ones come by `history`. */
-    async follow(label: string, name: string): Promise<void> {
-      replica.db
-        .sql(
-          `INSERT INTO labels (label, name, since, complete, joined) VALUES (?1, ?2, ?3, 0, 1)
-           ON CONFLICT DO UPDATE SET since = ?3, complete = 0, joined = 1`,
-        )
-        .run(label, name, replica.cursor());
-      if (link?.state() !== "online") return;
-      // What came between the cursor and the broker's head was not pushed under this label: it is history.
-      const { head } = await link.subscribe([label]).catch(subscribedByTheNextHello);
-      replica.db.sql("UPDATE labels SET since = max(since, ?) WHERE label = ?").run(head, label);
-    },
-    follows: (label: string): boolean => isFollowed(replica.db, label),
-    unfollow(label: string): void {
-      replica.db.sql("UPDATE labels SET joined = 0 WHERE label = ?").run(label);
-      if (link?.state() === "online") link.send({ type: "unsubscribe", labels: [label] });
+    ...labels,
+    topics: {
+      create: topics.create,
+      change: topics.change,
+      /** Those that I am in. */
+      rosters: () =>
+        context.topicKeys.labels().flatMap((label) => {
+          const roster = context.rosters.current(label);
+          return roster && topics.isIn(label) ? [{ label, ...roster }] : [];
+        }),
     },
   };
 }
@@ -287,19 +310,6 @@ function mayFound({ replica, account }: Context): boolean {
   return genesis !== undefined && decodeRecord(genesis.bytes).header.dev === account.device.id;
 }
 
-function followed({ replica }: Context): string[] {
-  return replica.db
-    .sql("SELECT label FROM labels WHERE joined = 1")
-    .all()
-    .map((row) => String(row.label));
-}
-
-/** The link broke meanwhile: the next hello names the label, and the cursor says from where. */
-function subscribedByTheNextHello(error: unknown): { head: number } {
-  if (error instanceof MeshError && error.code === "offline") return { head: 0 };
-  throw error;
-}
-
 /** A refusal that the next attempt won't lift by itself. */
 function isLasting(code: ErrorCode): boolean {
   return (
@@ -311,6 +321,10 @@ function isLasting(code: ErrorCode): boolean {
     code.startsWith("invite_") ||
     code.startsWith("chain_")
   );
+}
+
+function notHere(): MeshError {
+  return new MeshError("unknown_workspace", "The workspace isn't here yet.", "Wait for the join to finish.");
 }
 
 function unknownThere(): MeshError {

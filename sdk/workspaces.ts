@@ -100,6 +100,7 @@ export function createWorkspaces(
       features,
       (happening) => hear(one, happening),
       owner.sessions,
+      document,
     );
     const one: Opened = { slug: String(row.slug), used: row.used === 1, workspace };
     opened.push(one);

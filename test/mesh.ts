@@ -208,6 +208,8 @@ export async function createMesh(
   return {
     broker: () => broker,
     logged,
+    /** The broker's database. */
+    path,
     person,
     /** The root's signature, in base64url. */
     async signByRoot(name: string, input: Uint8Array): Promise<string> {
@@ -238,10 +240,15 @@ export async function createMesh(
   };
 }
 
-export async function invite(owner: Member, other: Member): Promise<void> {
-  const { url } = await owner.handlers.invite.create({}, CALLER, () => {});
+export async function invite(
+  owner: Member,
+  other: Member,
+  role: "member" | "guest" | "admin" = "member",
+): Promise<void> {
+  const { url } = await owner.handlers.invite.create({ role }, CALLER, () => {});
   await other.handlers.invite.accept({ url }, CALLER, () => {});
-  await other.until(() => other.opened().workspace.keyring.workspaceKey(0) !== null, `${other.name}'s key`);
+  if (role !== "guest")
+    await other.until(() => other.opened().workspace.keyring.workspaceKey(0) !== null, `${other.name}'s key`);
   const isKnown = async () =>
     (await owner.handlers.peer.list({}, CALLER, () => {})).peers.some(
       ({ member, name }) => member === other.peer.account.user && name.startsWith(other.peer.account.name),

@@ -25,6 +25,7 @@ export const MIGRATIONS: readonly Migration[] = [
       CREATE UNIQUE INDEX records_by_id ON records (workspace, sender, id);
       CREATE INDEX records_by_label ON records (workspace, label, seq);
       CREATE UNIQUE INDEX records_by_cell ON records (workspace, label, key, owner) WHERE key IS NOT NULL;
+      CREATE INDEX records_guards ON records (workspace) WHERE key = label;
       CREATE INDEX records_dead ON records (at) WHERE tombstone = 1 OR expires_at IS NOT NULL;
       -- Identities of records that were replaced or removed.
       CREATE TABLE past_ids (

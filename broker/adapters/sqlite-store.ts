@@ -54,6 +54,13 @@ export function openSqliteStore(path: string, database = openSqlite(path, MIGRAT
       });
     },
 
+    async guards(workspace) {
+      return database
+        .sql("SELECT seq, at, bytes FROM records WHERE workspace = ? AND key = label AND owner = ''")
+        .all(numberOf(workspace))
+        .map(logRecord);
+    },
+
     async idAt(workspace, seq) {
       const row = database
         .sql("SELECT id FROM records WHERE workspace = ? AND seq = ?")
@@ -166,7 +173,8 @@ function write(database: Database, numberOf: (workspace: string) => number, comm
   const tips = new Map<number, { head: number; bytes: number }>();
   for (const { workspace, seq, at, sender, id, label, bytes, cell } of commit.records) {
     const number = numberOf(workspace);
-    if (cell)
+    if (cell?.key === label && cell.owner === "") keepGuard(database, number, label);
+    else if (cell)
       removeRecords(database, "workspace = ? AND label = ? AND key = ? AND owner = ?", [
         number,
         label,
@@ -186,6 +194,15 @@ function write(database: Database, numberOf: (workspace: string) => number, comm
   for (const { code, workspace } of commit.invites) {
     database.sql("INSERT INTO invites (code, workspace) VALUES (?, ?)").run(code, numberOf(workspace));
   }
+}
+
+/** Out of its cell, under a name that no put has, and as a value still: retention leaves it. */
+function keepGuard(database: Database, workspace: number, label: string): void {
+  database
+    .sql(
+      "UPDATE records SET key = key || '/' || version WHERE workspace = ? AND label = ? AND key = label AND owner = ''",
+    )
+    .run(workspace, label);
 }
 
 /** Records until `maxBytes` is reached; what lies behind isn't read. */

@@ -43,6 +43,7 @@ async function fed() {
     head: head + COUNT,
     floor: 0,
     chain: null,
+    guards: new Map(),
     pending: 0,
   };
   const failures: unknown[] = [];

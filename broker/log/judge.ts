@@ -6,7 +6,7 @@ import { MeshError } from "#protocol/errors.ts";
 import { CHAIN, recordIdTime } from "#protocol/ids.ts";
 import { LIMITS } from "#protocol/limits.ts";
 import type { Curves } from "#protocol/ports.ts";
-import type { Header, Put, SealedRecord } from "#protocol/record.ts";
+import { generationOf, type Header, isGuard, type Put, type SealedRecord } from "#protocol/record.ts";
 import type { Cell } from "../store/store.ts";
 
 /** What a connection may do: speak as a member, send its own join or device entry, or send the genesis of an unknown workspace. */
@@ -21,15 +21,18 @@ export type Author = {
 };
 
 /** A workspace's log as it will be once the batch under judgement is committed. */
-export type Tip = { workspace: string; head: number; chain: ChainState | null };
+export type Tip = { workspace: string; head: number; chain: ChainState | null; guards: Guards };
 
-/** `cell`: what a put would replace. Answers the tip after the record. @throws MeshError with the reason for a refusal */
+/** Label → generation of the key that its guard names. */
+export type Guards = ReadonlyMap<string, number>;
+
+/** `cell`: what a put would replace; `isFresh`: of a first guard, whether nothing was ever sent to its label. Answers the tip after the record. @throws MeshError with the reason for a refusal */
 export async function judge(
   curves: Curves,
   tip: Tip,
   author: Author,
   record: SealedRecord,
-  cell: Cell | null,
+  { cell, isFresh }: { cell: Cell | null; isFresh: boolean },
   now: number,
 ): Promise<Tip> {
   const { header } = record;
@@ -68,11 +71,46 @@ export async function judge(
       "Seal the record anew under the current epoch.",
     );
   }
+  const guards = guarded(tip.guards, header, isFresh);
   if (header.put) {
     requireOwnCell(tip.chain, header);
     requireExpected(header.put, cell, now);
   }
-  return { ...tip, head: seq };
+  return { ...tip, head: seq, guards };
+}
+
+/**
+ * A label that has a guard takes only what is sealed under the generation that the guard names, so nothing reaches a key
+ * that somebody was excluded from meanwhile. The guard itself goes on by one generation at most, and never back.
+ */
+function guarded(guards: Guards, header: Header, isFresh: boolean): Guards {
+  const guard = guards.get(header.to);
+  const generation = generationOf(header);
+  if (!isGuard(header)) {
+    if (generation === (guard ?? null)) return guards;
+    if (guard === undefined)
+      throw new MeshError("bad_record", "The label has no generations.", "Send it without one.");
+    throw new MeshError(
+      "stale_epoch",
+      "The label's key has moved on.",
+      "Seal the record anew under the current generation.",
+    );
+  }
+  const least = guard ?? 0;
+  const most = guard === undefined ? 0 : guard + 1;
+  const isNext = generation !== null && generation >= least && generation <= most;
+  if (!isNext || header.put?.ttl !== null || header.put.tombstone) {
+    throw new MeshError("bad_record", "The label's guard can't go on like that.", "Put the next generation.");
+  }
+  if (guard === undefined && !isFresh) {
+    throw new MeshError("not_allowed", "The label is in use without a guard.", "Take another label.");
+  }
+  return guard === generation ? guards : new Map(guards).set(header.to, generation);
+}
+
+/** What hands on keys stands outside of a connection's order: it must get past the record that waits for it. */
+export function standsAside({ to, alg, ...header }: Header): boolean {
+  return to === CHAIN || isGuard({ ...header, to }) || (alg === "pair" && header.put !== undefined);
 }
 
 /** Its own records; as a member also others' chain entries, which prove themselves: so a log that lost some is made whole. */

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { systemRandom, systemTimers } from "#adapters/clock.ts";
 import { nodeCurves } from "#adapters/curves.ts";
 import { MeshError } from "#protocol/errors.ts";
-import { decodeRecord, encodeHeader, encodeRecord } from "#protocol/record.ts";
+import { decodeRecord, encodeHeader, encodeRecord, type Header, recordHash } from "#protocol/record.ts";
 import { found } from "#test/chain-builder.ts";
 import { person } from "#test/person.ts";
 import { openSqliteStores } from "../adapters/sqlite-stores.ts";
@@ -44,7 +44,7 @@ async function founded() {
     author.standing = "member";
   }
   let minted = 0;
-  const said = (changes: { epoch?: number } = {}) => {
+  const said = (changes: Partial<Header> = {}) => {
     const time = NOW.toString(16).padStart(12, "0");
     const id = `${time.slice(0, 8)}-${time.slice(8)}-7000-8000-${(minted++).toString(16).padStart(12, "0")}`;
     const head = opened.chain?.head ?? null;
@@ -65,7 +65,11 @@ async function founded() {
   const fail = (error: Error | null) => {
     failure = error;
   };
-  return { opened, append, said, commits, fatal, bus, fail };
+  const reopened = () =>
+    createLog({ ...world, store, accounts, bus, log: silent, fatal: (error) => fatal.push(error) }).open(
+      chain.workspace,
+    );
+  return { opened, append, said, commits, fatal, bus, fail, reopened };
 }
 
 const kinds = (outcomes: readonly Outcome[]) =>
@@ -125,4 +129,61 @@ test("any other failure of storage is fatal", async () => {
   fail(broken);
   append(said());
   await expect.poll(() => fatal).toEqual([broken]);
+});
+
+const ROOM = "AAAAAAAAAAAAAAAAAAAAAA";
+
+/** A label's guard at a generation; `before`: the guard that it replaces. */
+async function guarding() {
+  const world = await founded();
+  const guard = (generation: number, version: number, before: Uint8Array | null, changes = {}) => {
+    const expect = before && recordHash(before);
+    const put = { key: ROOM, version, expect, own: false, ttl: null, tombstone: false, ...changes };
+    return world.said({ to: ROOM, n: 0, kid: String(generation), put });
+  };
+  const told = (kid: string) => world.said({ to: ROOM, kid });
+  const first = guard(0, 1, null);
+  return { ...world, guard, told, first };
+}
+
+test("a label with a guard takes what is sealed under the guard's generation, within a batch and after a restart", async () => {
+  const { append, said, guard, told, first, reopened } = await guarding();
+  const second = guard(1, 2, first);
+  const sent = [first, told("0"), second, told("1"), said()];
+  expect(kinds(await Promise.all(sent.map(append)))).toEqual(Array(5).fill("stored"));
+  expect(kinds([await append(told("0"))])).toEqual(["stale_epoch"]);
+  expect((await reopened()).guards).toEqual(new Map([[ROOM, 1]]));
+});
+
+test("a record that waits for the guard's generation doesn't hold the next guard back", async () => {
+  const { append, said, guard, told, first } = await guarding();
+  const early = told("1");
+  expect(kinds(await Promise.all([first, early, said(), guard(1, 2, first)].map(append)))).toEqual([
+    "stored",
+    "stale_epoch",
+    "dropped",
+    "stored",
+  ]);
+  expect(kinds(await Promise.all([append(early), append(said())]))).toEqual(["stored", "stored"]);
+});
+
+test("a guard goes on by one generation, never back, and doesn't end", async () => {
+  const { append, guard, first } = await guarding();
+  await append(first);
+  const second = guard(1, 2, first);
+  await append(second);
+  const bad = [guard(0, 3, second), guard(3, 3, second), guard(2, 3, second, { ttl: 1 })];
+  bad.push(guard(2, 3, second, { tombstone: true }));
+  expect(kinds(await Promise.all(bad.map(append)))).toEqual(Array(4).fill("bad_record"));
+  expect(kinds([await append(guard(2, 3, first))])).toEqual(["conflict"]);
+});
+
+test("a label that is in use can't be guarded afterwards, nor take a generation without a guard", async () => {
+  const { append, said, told, first } = await guarding();
+  expect(kinds([await append(told("0"))])).toEqual(["bad_record"]);
+  expect(kinds(await Promise.all([append(said({ to: ROOM })), append(first)]))).toEqual([
+    "stored",
+    "not_allowed",
+  ]);
+  expect(kinds([await append(first)])).toEqual(["not_allowed"]);
 });

@@ -9,11 +9,18 @@ import { decodeEntry } from "#protocol/chain/entries.ts";
 import type { ChainState } from "#protocol/chain/state.ts";
 import { ERRORS, MeshError } from "#protocol/errors.ts";
 import { CHAIN } from "#protocol/ids.ts";
-import { decodeRecord, type Header, recordHash, type SealedRecord } from "#protocol/record.ts";
+import {
+  decodeRecord,
+  generationOf,
+  type Header,
+  isGuard,
+  recordHash,
+  type SealedRecord,
+} from "#protocol/record.ts";
 import type { Committed } from "../bus.ts";
 import type { BrokerPorts } from "../ports.ts";
 import type { Cell, CellName, CellValue, Commit, NewRecord, Place } from "../store/store.ts";
-import { type Author, isLive, judge, type Tip } from "./judge.ts";
+import { type Author, type Guards, isLive, judge, standsAside, type Tip } from "./judge.ts";
 
 const MAX_BATCH_RECORDS = 50;
 const MAX_BATCH_BYTES = 512 * 1024;
@@ -26,6 +33,7 @@ export type WorkspaceLog = {
   /** Appends up to here are gone. */
   floor: number;
   chain: ChainState | null;
+  guards: Guards;
   /** Records not settled yet. */
   pending: number;
 };
@@ -128,14 +136,44 @@ export function createLog(ports: BrokerPorts): Log {
 
 async function load(ports: BrokerPorts, id: string): Promise<WorkspaceLog> {
   const known = await ports.store.workspace(id);
-  if (!known) return { id, logId: toBase64url(ports.random(16)), head: 0, floor: 0, chain: null, pending: 0 };
+  if (!known)
+    return {
+      id,
+      logId: toBase64url(ports.random(16)),
+      head: 0,
+      floor: 0,
+      chain: null,
+      guards: new Map(),
+      pending: 0,
+    };
   let chain: ChainState | null = null;
   // Its signatures were verified before it was committed, and after a restart everybody waits for this.
   const curves = { ...ports.curves, verify: async () => true };
   for (const { seq, bytes } of await ports.store.chain(id)) {
     chain = await admit(curves, id, chain, decodeRecord(bytes), seq);
   }
-  return { id, ...known, chain, pending: 0 };
+  return { id, ...known, chain, guards: new Map(await guardsOf(ports, id)), pending: 0 };
+}
+
+async function guardsOf({ store }: BrokerPorts, workspace: string): Promise<(readonly [string, number])[]> {
+  const guards = await store.guards(workspace);
+  return guards.map(({ bytes }) => {
+    const { header } = decodeRecord(bytes);
+    return [header.to, generationOf(header) ?? 0] as const;
+  });
+}
+
+/** Asked for a label's first guard alone, so that no other record waits for the answer. */
+async function isFresh(
+  { store }: BrokerPorts,
+  tip: Tip,
+  batch: readonly Committed[],
+  { header }: SealedRecord,
+): Promise<boolean> {
+  if (!isGuard(header) || tip.guards.has(header.to)) return false;
+  if (batch.some((one) => one.header.to === header.to)) return false;
+  const [any] = await store.history(tip.workspace, header.to, Number.MAX_SAFE_INTEGER, 1);
+  return any === undefined;
 }
 
 function takeBatch(queue: Waiting[]): Waiting[] {
@@ -172,12 +210,13 @@ async function commitBatch(ports: BrokerPorts, batch: readonly Waiting[], at: nu
     } else {
       try {
         const before = fresh.get(log) ?? {
-          tip: { workspace: log.id, head: log.head, chain: log.chain },
+          tip: { workspace: log.id, head: log.head, chain: log.chain, guards: log.guards },
           records: [],
         };
         const name = cellName(log, record);
         const cell = (name && cells.get(textOf(name))) ?? null;
-        const tip = await judge(ports.curves, before.tip, author, record, cell, at);
+        const free = await isFresh(ports, before.tip, before.records, record);
+        const tip = await judge(ports.curves, before.tip, author, record, { cell, isFresh: free }, at);
         await claimCode(ports, codes, record);
         const place = { seq: tip.head, at };
         if (name) cells.set(textOf(name), { ...place, bytes, ...cellValue(record, at) });
@@ -206,7 +245,9 @@ async function commitBatch(ports: BrokerPorts, batch: readonly Waiting[], at: nu
     }
     return;
   }
-  for (const [log, { tip }] of fresh) Object.assign(log, { head: tip.head, chain: tip.chain });
+  for (const [log, { tip }] of fresh) {
+    Object.assign(log, { head: tip.head, chain: tip.chain, guards: tip.guards });
+  }
   for (const [i, { settle }] of batch.entries()) settle(outcomes[i] ?? { type: "dropped" });
   for (const [log, { records }] of fresh) ports.bus.publish(log.id, { type: "committed", records });
 }
@@ -248,14 +289,13 @@ function outcomeOf(
   return cell ? { type: "conflict", cell, live: isLive(cell, now) } : { type: "refused", error };
 }
 
-/** Chain entries stand outside of a connection's order: a new epoch must get past the record that waits for it. */
 function isHeldBack(author: Author, { header }: SealedRecord): boolean {
-  return header.to !== CHAIN && author.halted !== null && author.halted !== header.id;
+  return !standsAside(header) && author.halted !== null && author.halted !== header.id;
 }
 
 /** A retryable refusal halts the connection's order until the same record returns. */
 function settled(author: Author, { header }: SealedRecord, outcome: Outcome): Outcome {
-  if (header.to !== CHAIN) {
+  if (!standsAside(header)) {
     author.halted = outcome.type === "refused" && ERRORS[outcome.error.code].retry ? header.id : null;
   }
   return outcome;

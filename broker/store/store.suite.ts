@@ -213,6 +213,22 @@ export function storeSuite(
       await store.close();
     });
 
+    test("a guard's predecessors stay in their places for good; the newest is the guard, after a restart too", async () => {
+      const place = newPlace();
+      const store = await open(place);
+      const guard = (seq: number, version: number) => put(seq, version, { key: "*" });
+      await store.commit(founding(guard(2, 1), put(3, 1), guard(4, 2)));
+      await store.commit({ workspaces: [], records: [guard(5, 3), put(6, 2)], invites: [] });
+      await store.retain({ ...NOTHING_DUE, appendsBefore: 1_000_000, deadBefore: 1_000_000 });
+      await store.close();
+      const again = await open(place);
+      expect((await again.history("w", "*", 100, 10)).map(({ seq }) => seq)).toEqual([6, 5, 4, 2]);
+      expect((await again.guards("w")).map(({ seq }) => seq)).toEqual([5]);
+      const [held] = await again.cells([{ workspace: "w", label: "*", key: "*", owner: "" }]);
+      expect(held?.seq).toBe(5);
+      await again.close();
+    });
+
     test("keeps who asks to join, oldest first, one for each user, until it is their time to go", async () => {
       const store = await open(newPlace());
       await store.putJoinRequest("AbCdEf12", { user: "bob", at: 2, request: "bob's first" });

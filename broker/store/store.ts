@@ -20,7 +20,7 @@ export type NewRecord = LogRecord & {
   sender: string;
   id: string;
   label: string;
-  /** Set for a put: it takes the place of the record in its cell. */
+  /** Set for a put: it takes the place of the record in its cell. A guard's predecessors stay, in no cell and for good. */
   cell: (Pick<CellName, "key" | "owner"> & CellValue) | null;
 };
 
@@ -69,6 +69,8 @@ export type Store = {
   places(keys: readonly { workspace: string; sender: string; id: string }[]): Promise<(Place | null)[]>;
   /** What these cells hold, tombstones and expired values too. */
   cells(names: readonly CellName[]): Promise<(Cell | null)[]>;
+  /** The values that guard labels now: those whose cell has its label's own name. */
+  guards(workspace: string): Promise<LogRecord[]>;
   /** Id of the record at this sequence; null where none is any more. */
   idAt(workspace: string, seq: number): Promise<string | null>;
   /** All or nothing, durable when it resolves. @throws MeshError storage_full; anything else is fatal */

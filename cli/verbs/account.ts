@@ -1,10 +1,8 @@
-/** login, logout, whoami, identity passphrase, identity rotate, migrate-identity: the person */
-
+/** login, logout, whoami: the person */
 import { MeshError } from "#protocol/errors.ts";
 import type { Client } from "#protocol/registry.ts";
 import { askLine, askSecret, canAsk, secretIn } from "../ask.ts";
 import { string } from "../input.ts";
-import { signingKeyIn } from "../key-file.ts";
 import { paint, safe } from "../print.ts";
 import type { Context, Verb } from "../verb.ts";
 
@@ -127,74 +125,15 @@ const whoami: Verb = {
       me.registered ? `registered at ${me.broker} as ${me.email}` : "lives on this machine only",
       `root key  ${me.rootFingerprint}`,
       `device    ${me.device.fingerprint}  ${safe(me.device.name)}`,
+      ...me.devices
+        .filter(({ you }) => !you)
+        .map(({ id, name }) => `also      ${id.slice(-8)}  ${safe(name)}`),
       ...(me.trouble ? [`trouble   ${me.trouble}`] : []),
       ...me.stored.map(({ what, where }) => `${where}: ${what}`),
     ];
     print(me, lines.join("\n"));
   },
 };
-
-const passphrase: Verb = {
-  name: "identity passphrase",
-  options: {
-    "passphrase-file": PASSPHRASE_FILE,
-    "new-passphrase-file": { type: "string", value: "F", about: "read the new passphrase from a file" },
-  },
-  summary: "another passphrase for the account",
-  examples: ["claudemesh identity passphrase"],
-  async run(context) {
-    const client = await context.daemon();
-    context.endless();
-    const old = await secretOf(context, "passphrase-file", "Passphrase: ");
-    const next = await newPassphrase(context, client, "new-passphrase-file");
-    context.limited();
-    await context.waiting("sealing the vault anew", client.account.passphrase({ passphrase: old, next }));
-    const note =
-      "the passphrase is another now; a copy of the vault that somebody took before still opens with the old one";
-    context.print({ changed: true }, note);
-  },
-};
-
-const migrate: Verb = {
-  name: "migrate-identity",
-  group: "account",
-  args: ["FILE"],
-  summary: "become an identity whose Ed25519 root key was made elsewhere",
-  examples: ["claudemesh migrate-identity ~/old/identity.key"],
-  async run({ args, daemon, print, waiting }) {
-    const root = signingKeyIn(args[0] ?? "");
-    const client = await daemon();
-    const done = await waiting("telling every workspace", client.account.migrate({ root }));
-    print(done, `you are ${done.userId} now, in ${done.workspaces.join(", ")}`);
-  },
-};
-
-const rotate: Verb = {
-  name: "identity rotate",
-  options: { "passphrase-file": PASSPHRASE_FILE },
-  summary: "new keys in every workspace, on all of your machines",
-  examples: ["claudemesh identity rotate"],
-  async run(context) {
-    const client = await context.daemon();
-    const passphrase = await rootPassphrase(context, client);
-    const done = await context.waiting("renewing the keys", client.account.rotate({ passphrase }));
-    context.print(done, `your keys are new everywhere (seed ${done.seed})${stillToHear(done.waiting)}`);
-  },
-};
-
-/** What opens the root; undefined where this machine still has it. Only the waiting after it is limited. */
-export async function rootPassphrase(context: Context, client: Client): Promise<string | undefined> {
-  const { registered } = await client.account.whoami({});
-  if (!registered) return undefined;
-  context.endless();
-  const passphrase = await secretOf(context, "passphrase-file", "Passphrase: ");
-  context.limited();
-  return passphrase;
-}
-
-export function stillToHear(waiting: readonly string[]): string {
-  return waiting.length > 0 ? `; to be told when their broker is there: ${waiting.join(", ")}` : "";
-}
 
 async function whereOf(context: Context, client: Client): Promise<Where> {
   const broker = string(context.options.broker);
@@ -216,7 +155,11 @@ export async function secretOf(context: Context, flag: string, question: string)
   );
 }
 
-async function newPassphrase(context: Context, client: Client, flag = "passphrase-file"): Promise<string> {
+export async function newPassphrase(
+  context: Context,
+  client: Client,
+  flag = "passphrase-file",
+): Promise<string> {
   if (string(context.options[flag]) !== undefined || !canAsk(context))
     return secretOf(context, flag, "A passphrase: ");
   const { passphrase: offered } = await client.account.suggest({});
@@ -230,8 +173,8 @@ async function newPassphrase(context: Context, client: Client, flag = "passphras
   }
 }
 
-function recoveryText(code: string): string {
+export function recoveryText(code: string): string {
   return `Recovery code, shown this once: it opens the account when the passphrase is lost.\nWrite it down and keep it away from this machine:\n\n  ${paint("bold", code)}`;
 }
 
-export const accountVerbs = [login, logout, whoami, passphrase, rotate, migrate];
+export const accountVerbs = [login, logout, whoami];

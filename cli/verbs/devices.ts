@@ -1,7 +1,8 @@
 /** devices list, add, rename, revoke: the machines of one person */
 import { paint, safe, table } from "../print.ts";
 import type { Verb } from "../verb.ts";
-import { PASSPHRASE_FILE, rootPassphrase, stillToHear } from "./account.ts";
+import { PASSPHRASE_FILE } from "./account.ts";
+import { rootPassphrase, stillToHear } from "./identity.ts";
 
 const list: Verb = {
   name: "devices list",

@@ -1,22 +1,83 @@
-/** topic create, list, join, leave, send, history, tail, members, mute */
+/** topic create, list, info, join, leave, add, remove, send, history, tail, members, mute */
 import type { Topic } from "#protocol/features/topic.ts";
 import { whole } from "../input.ts";
 import { dot, messageLine, safe, table } from "../print.ts";
 import type { Verb } from "../verb.ts";
 import { awaited, goOn, LIST_OPTIONS, SEND_OPTIONS, sendParams } from "./message.ts";
 
-export function topicLine({ name, joined, muted, unread, mentions, workspace }: Topic): string[] {
+export function topicLine(topic: Topic): string[] {
+  const { name, joined, muted, unread, mentions, workspace } = topic;
+  const standing = topic.private ? "private" : "joined";
   return [
     `#${name}`,
-    joined ? (muted ? "muted" : "joined") : "",
+    joined ? (muted ? "muted" : standing) : "",
     unread > 0 ? `${unread} unread` : "",
     mentions > 0 ? `${mentions} for you` : "",
     workspace,
+    ...(topic.members ? [topic.members.map(safe).join(", ")] : []),
   ];
 }
 
-/** create, join and leave differ in the one call. */
-function change(verb: "create" | "join" | "leave", summary: string, done: string): Verb {
+const create: Verb = {
+  name: "topic create",
+  args: ["TOPIC"],
+  options: {
+    private: { type: "boolean", about: "only for those who are in it; guests can be" },
+    members: { type: "string", value: "A,B", about: "who is in a private one, beside you" },
+  },
+  summary: "make a topic and join it",
+  examples: [
+    "claudemesh topic create deploys",
+    "claudemesh topic create hiring --private --members alice,bob",
+  ],
+  async run({ args, options, workspace, daemon, print }) {
+    const client = await daemon();
+    const named = typeof options.members === "string" ? options.members.split(",") : [];
+    const members = named.filter((name) => name !== "");
+    const topic = await client.topic.create({
+      workspace,
+      topic: args[0] ?? "",
+      private: options.private === true,
+      ...(members.length > 0 ? { members } : {}),
+    });
+    print(topic, `made #${topic.name} in ${topic.workspace}${withMembers(topic)}`);
+  },
+};
+
+/** add and remove differ in the one call. */
+function changeMembers(verb: "add" | "remove", summary: string): Verb {
+  return {
+    name: `topic ${verb}`,
+    args: ["TOPIC", "MEMBER…"],
+    summary,
+    examples: [`claudemesh topic ${verb} hiring carol`],
+    async run({ args: [topic = "", ...members], workspace, daemon, print }) {
+      const client = await daemon();
+      const changed = await client.topic[verb]({ workspace, topic, members });
+      print(changed, `#${changed.name} in ${changed.workspace}${withMembers(changed)}`);
+    },
+  };
+}
+
+function withMembers({ members }: Topic): string {
+  return members ? `: ${members.map(safe).join(", ")}` : "";
+}
+
+const info: Verb = {
+  name: "topic info",
+  args: ["TOPIC"],
+  summary: "a topic, and who is in a private one",
+  examples: ["claudemesh topic info hiring"],
+  async run({ args, workspace, daemon, print }) {
+    const client = await daemon();
+    const topic = await client.topic.info({ workspace, topic: args[0] ?? "" });
+    const line = topicLine(topic).filter((part) => part !== "");
+    print(topic, `${line.join("  ")}\nmade by ${safe(topic.createdBy)}`);
+  },
+};
+
+/** join and leave differ in the one call. */
+function change(verb: "join" | "leave", summary: string, done: string): Verb {
   return {
     name: `topic ${verb}`,
     args: ["TOPIC"],
@@ -127,10 +188,13 @@ const tail: Verb = {
 };
 
 export const topicVerbs = [
-  change("create", "make a topic and join it", "made"),
+  create,
   list,
+  info,
   change("join", "follow a topic", "joined"),
-  change("leave", "stop following a topic", "left"),
+  change("leave", "stop following a topic; go out of a private one", "left"),
+  changeMembers("add", "bring members into a private topic: they read what was said before, too"),
+  changeMembers("remove", "take members out of a private topic: they read nothing more"),
   send,
   history,
   tail,

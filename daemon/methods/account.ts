@@ -28,6 +28,7 @@ export function whoamiHandler(
           name: deviceName(peer, device.id),
           fingerprint: fingerprint(fromBase64url(device.id)),
         },
+        devices: devicesKnown(peer),
         rootFingerprint: fingerprint(sha256(rootKey)),
         trouble: peer.sync.trouble()?.message ?? null,
         stored: [
@@ -39,4 +40,16 @@ export function whoamiHandler(
       };
     },
   };
+}
+
+/** As the account document has them: without asking the broker, and without those that were revoked. */
+function devicesKnown(peer: Peer): { id: string; name: string; you: boolean }[] {
+  const own = peer.account.device.id;
+  const others = [...peer.person.document.all("device")].filter(
+    ([id, { revoked }]) => id !== own && !revoked,
+  );
+  return [
+    { id: own, name: deviceName(peer, own), you: true },
+    ...others.map(([id, { name }]) => ({ id, name, you: false })),
+  ];
 }

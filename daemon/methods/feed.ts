@@ -38,6 +38,7 @@ function feedEvents(where: Opened, happening: Happening, at: string): FeedEvent[
           at,
           workspace: slug,
           name: names().get(happening.member) ?? "",
+          verified: workspace.trust.of(happening.member).verified,
           online: happening.online,
         },
       ];

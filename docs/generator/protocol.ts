@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { z } from "zod";
 import { accountCalls } from "#protocol/account/api.ts";
+import { backup } from "#protocol/account/backup.ts";
 import * as entries from "#protocol/chain/entries.ts";
 import * as frames from "#protocol/frames.ts";
 import * as joining from "#protocol/join-request.ts";
@@ -42,6 +43,7 @@ export async function protocolBlocks(root: string): Promise<Blocks> {
     "sealed events": () => kinds.join("\n\n"),
     // Behind all that wants names.
     shapes: () => fenced(shapes.used().map(definition).join("\n\n")),
+    "backup contents": () => fenced(shapes.define(backup)),
     ids: () => tableIn(source("ids.ts")),
     limits: () => limitTable(source("limits.ts")),
     errors: errorTable,
@@ -57,6 +59,9 @@ async function partsOf(root: string): Promise<Part[]> {
     ...features.map((file) => `features/${file}`),
     "certificate.ts",
     "account/api.ts",
+    "account/document.ts",
+    "account/vault.ts",
+    "account/backup.ts",
     "record.ts",
     "certificate.ts",
     "chain/entries.ts",

@@ -53,6 +53,8 @@ export const accountMethods = methods({
       /** Where it is registered, else where new workspaces go. */
       broker: z.string().nullable(),
       device: z.object({ id, name: z.string(), fingerprint: z.string() }),
+      /** This one first; each has claimed its name in the account document. */
+      devices: z.array(z.object({ id, name: z.string(), you: z.boolean() })),
       rootFingerprint: z.string(),
       /** Why the account isn't in step with its broker at the moment. */
       trouble: z.string().nullable(),
@@ -98,6 +100,12 @@ export const accountMethods = methods({
     params: z.strictObject({ passphrase: secretText, next: secretText }),
     result: done,
   },
+  /** Another recovery code; the one before is worth nothing. */
+  recoveryCode: {
+    scope: "admin",
+    params: z.strictObject({ passphrase: secretText }),
+    result: z.object({ recoveryCode: z.string() }),
+  },
   /** An account of this machine alone becomes another identity, whose root was made elsewhere. */
   migrate: {
     scope: "admin",
@@ -109,6 +117,34 @@ export const accountMethods = methods({
     scope: "admin",
     params: z.strictObject({ passphrase: rootPassphrase }),
     result: z.object({ seed: seedNumber, waiting }),
+  },
+  /** The person in a file, sealed under a passphrase of its own. */
+  backup: {
+    scope: "admin",
+    /** `rootPassphrase`: the account's, which opens the root for the backup. Without it a registered one's stays out. */
+    params: z.strictObject({ passphrase: secretText, rootPassphrase: secretText.optional() }),
+    result: z.object({
+      file: bytes,
+      /** Slugs of those that a broker keeps. */
+      workspaces: z.array(z.string()),
+      /** Of those that are on this machine only: what was said there is not in the file. */
+      left: z.array(z.string()),
+      /** Whether the root is in it. */
+      root: z.boolean(),
+    }),
+  },
+  /** This machine becomes a new device of that person, or learns what the person's backup knows. */
+  restore: {
+    scope: "admin",
+    params: z.strictObject({ file: bytes.max(1_500_000), passphrase: secretText }),
+    result: z.object({
+      userId: id,
+      name,
+      device: z.object({ id, name: z.string() }),
+      workspaces: z.array(z.string()),
+      /** False where this machine was one of the person's before. */
+      isNewDevice: z.boolean(),
+    }),
   },
 });
 

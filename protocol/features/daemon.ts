@@ -130,6 +130,7 @@ export const feedEvent = z.discriminatedUnion("type", [
     at: isoTime,
     workspace: z.string(),
     name: z.string(),
+    verified: z.boolean(),
     online: z.boolean(),
   }),
   /** Somebody writes in a topic, or to everyone. */

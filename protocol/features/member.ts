@@ -29,6 +29,16 @@ export const events = {
     session: sessionFace.omit({ name: true, status: true }),
     forwards: sessionFace.shape.name.nullable(),
   }),
+  /**
+   * A put of the sender's own, to themselves: the machine that surfaces what is for no session in particular. What came up to
+   * the sequence `handed` is in its hands or was in another's; up to `posted` it was shown.
+   */
+  "member.focus": z.object({
+    kind: z.literal("member.focus"),
+    dev: id,
+    handed: count,
+    posted: count,
+  }),
 };
 
 export const questions = {
@@ -65,6 +75,11 @@ export const peerSession = z.object({
   stats: z.record(z.string(), z.number()).nullable(),
 });
 
+/** Whose place somebody takes: the one whom I knew, or had verified, under that name. */
+export const keyChanged = z.object({ member: id, name: z.string(), verified: z.boolean() });
+
+export type KeyChanged = z.infer<typeof keyChanged>;
+
 export const peerListing = z.object({
   member: id,
   name: z.string(),
@@ -73,7 +88,19 @@ export const peerListing = z.object({
   online: z.boolean(),
   you: z.boolean(),
   lastSeen: isoTime.nullable(),
+  /** Whether I have compared the safety number. */
+  verified: z.boolean(),
+  /** Set where another key has come behind a name that I know: nothing is sent to it before it is accepted. */
+  keyChanged: keyChanged.nullable(),
   sessions: z.array(peerSession),
+});
+
+const trusted = peerListing.pick({
+  member: true,
+  name: true,
+  workspace: true,
+  verified: true,
+  keyChanged: true,
 });
 
 export const peerMethods = methods({
@@ -94,6 +121,27 @@ export const peerMethods = methods({
       rootFingerprint: z.string(),
       devices: z.array(z.object({ id, fingerprint: z.string() })),
     }),
+  },
+  /** The safety number between me and one of them: both compare it, outside of the mesh. */
+  verify: {
+    scope: "read",
+    params: z.strictObject({ workspace, peer: z.string().min(1).max(200) }),
+    result: trusted.extend({
+      /** Twelve groups of five digits. */
+      digits: z.array(z.string()),
+      /** The same key in eighteen words. */
+      words: z.array(z.string()),
+    }),
+  },
+  /** What I make of one's key, on all of my machines: `accepted` takes it as it is. */
+  trust: {
+    scope: "admin",
+    params: z.strictObject({
+      workspace,
+      peer: z.string().min(1).max(200),
+      as: z.enum(["verified", "accepted", "unverified"]),
+    }),
+    result: trusted,
   },
   /** Members and sessions in whose names, folders, hosts or summaries each word occurs. */
   search: {

@@ -1,7 +1,9 @@
 /** Messages: from a member, or a session of theirs, to a member, a session, a topic or everyone. */
 import { z } from "zod";
+import { LIMITS } from "../limits.ts";
 import { done, idPart, isoTime, limit, methods, mintedId, workspace } from "../method.ts";
 import { id, recordId } from "../schema.ts";
+import { keyChanged } from "./member.ts";
 import { notice } from "./notice.ts";
 
 export const priority = z.enum(["now", "next", "low"]);
@@ -20,6 +22,11 @@ export const deliveryState = z.enum([
 ]);
 
 export const events = {
+  /** To one's own label: messages that this member has read, for their other machines. */
+  "message.read": z.object({
+    kind: z.literal("message.read"),
+    ids: z.array(recordId).min(1).max(LIMITS.readsAtOnce),
+  }),
   /** To a member, a topic or everyone. */
   message: z.object({
     kind: z.literal("message"),
@@ -53,7 +60,15 @@ export const signals = {
 export const message = z.object({
   id: recordId,
   workspace: z.string(),
-  from: z.object({ member: id, name: z.string(), address: z.string(), verified: z.boolean() }),
+  from: z.object({
+    member: id,
+    name: z.string(),
+    address: z.string(),
+    /** Whether I have compared the safety number. */
+    verified: z.boolean(),
+    /** Set where another key has come behind a name that I know. */
+    keyChanged: keyChanged.nullable(),
+  }),
   to: z.string(),
   topic: z.string().nullable(),
   text: z.string(),
@@ -65,6 +80,8 @@ export const message = z.object({
   /** Null until the broker has given it its place. */
   receivedAt: isoTime.nullable(),
   read: z.boolean(),
+  /** It was about to be shown to a session when a machine was cut short: it is not shown there again. */
+  possiblyShown: z.boolean(),
 });
 
 export const sent = z.object({ id: recordId, workspace: z.string(), to: z.string(), state: deliveryState });

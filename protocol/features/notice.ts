@@ -12,6 +12,11 @@ export const noticeKind = z.enum([
   "role changed",
   /** detail: device */
   "device added",
+  /** detail: devices, their ids with spaces between */
+  "device revoked",
+  "keys renewed",
+  /** detail: from, the id before */
+  "identity changed",
   /** Somebody wants in by an invite that was mailed. detail: words, code; email on the device that mailed it */
   "asks to join",
 ]);

@@ -82,6 +82,8 @@ describe("derive.json", () => {
     epoch: (g) => derive.epochWrapKey(bytes(text(g.pair)), text(g.workspace), Number(g.epoch)),
     previous: (g) => derive.previousWrapKey(bytes(text(g.key)), text(g.workspace), Number(g.epoch)),
     presence: (g) => derive.presenceKey(bytes(text(g.key)), text(g.device), Number(g.counter)),
+    "own-cells": (g) => derive.ownCellsKey(bytes(text(g.seed)), text(g.user), text(g.workspace)),
+    resting: (g) => derive.restingKey(bytes(text(g.seed)), text(g.user), text(g.workspace)),
     invite: (g) => derive.inviteSeed(bytes(text(g.secret))),
   };
 
@@ -98,6 +100,13 @@ describe("derive.json", () => {
   test.each(keys.labelIds)("the id of topic $name", ({ key, name, hmac, id }) => {
     expect(derive.labelId(bytes(key), "topic", name)).toBe(id);
     expect(createHmac("sha256", bytes(key)).update(`topic:${name}`).digest("hex")).toBe(hmac);
+    expect(hex(fromBase64url(id))).toBe(hmac.slice(0, 32));
+  });
+
+  test.each(keys.privateLabels)("the id of a private topic $id", ({ topicKey, key, hmac, id }) => {
+    expect(hex(derive.labelsKey(bytes(topicKey)))).toBe(key);
+    expect(derive.privateLabel(bytes(topicKey))).toBe(id);
+    expect(createHmac("sha256", bytes(key)).update("private:").digest("hex")).toBe(hmac);
     expect(hex(fromBase64url(id))).toBe(hmac.slice(0, 32));
   });
 

@@ -15,8 +15,13 @@ export type Document = {
   /** Null takes the entry away. Nothing happens where it says so already. */
   set<K extends DocumentKind>(kind: K, id: string, value: DocumentValue<K> | null): void;
   entries(): DocumentEntry[];
-  /** Takes in what another device has written; true when something is new here. */
-  merge(entries: readonly DocumentEntry[]): boolean;
+  /**
+   * Takes in what another device has written; true when something is new here. `isNews`: the other machines don't know it
+   * either.
+   */
+  merge(entries: readonly DocumentEntry[], isNews?: boolean): boolean;
+  /** Another number whenever something in it may be another. */
+  revision(): number;
   /** Another person's from now on. */
   clear(): void;
   listen(changed: () => void): void;
@@ -24,16 +29,19 @@ export type Document = {
 
 export function createDocument(database: Database, clock: Clock): Document {
   const listeners = new Set<() => void>();
+  let revision = 0;
   const find = (key: string) => {
     const row = database.sql("SELECT * FROM document WHERE key = ?").get(key);
     return row ? entryOf(row) : null;
   };
-  const write = ({ key, at, value }: DocumentEntry) =>
+  const write = ({ key, at, value }: DocumentEntry) => {
+    revision++;
     database
       .sql(
         "INSERT INTO document (key, at, value) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET at = ?2, value = ?3",
       )
       .run(key, at, value);
+  };
 
   return {
     get: (kind, id = "") => parsed(kind, find(`${kind}/${id}`)),
@@ -58,16 +66,21 @@ export function createDocument(database: Database, clock: Clock): Document {
       for (const changed of listeners) changed();
     },
     entries: () => database.sql("SELECT * FROM document ORDER BY key").all().map(entryOf),
-    merge: (entries) =>
-      database.transaction(() => {
+    merge(entries, isNews = false) {
+      const isNew = database.transaction(() => {
         const newer = entries.filter((entry) => {
           const ours = find(entry.key);
           return !ours || isLater(entry, ours);
         });
         for (const entry of newer) write(entry);
         return newer.length > 0;
-      }),
+      });
+      if (isNew && isNews) for (const changed of listeners) changed();
+      return isNew;
+    },
+    revision: () => revision,
     clear() {
+      revision++;
       database.sql("DELETE FROM document").run();
     },
     listen: (changed) => void listeners.add(changed),

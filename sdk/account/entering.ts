@@ -49,7 +49,11 @@ export function requireNothing(peer: Peer): void {
 /** Afterwards both sides have the same document, and it is kept so. */
 export async function enter(peer: Peer, brokers: Brokers, entered: Entered, home: Home): Promise<void> {
   const { person, sync } = peer;
-  const identity = await goOver(peer, entered, home.origin);
+  const identity = await goOver(peer, entered, home.origin).catch(async (error) => {
+    // This machine stays what it was: its place at the account's home isn't taken.
+    await entered.link.leave();
+    throw error;
+  });
   const before = person.isLoggedOut() ? null : peer.account;
   sync.stop();
   person.adopt(identity, entered.link);

@@ -49,6 +49,8 @@ export type HomeLink = {
   ask<N extends AccountCall>(name: N, params: CallParams<N>, waitMs?: number): Promise<CallResult<N>>;
   /** Comes in with a ticket, or by the certificate alone. */
   enter(entry: Entry, ticket?: string): Promise<void>;
+  /** Gives up this device's tokens, there and here, whether or not the broker hears of it. */
+  leave(): Promise<void>;
   /** Takes tokens that came with an answer. */
   take(tokens: CallResult<"refresh">): void;
 };
@@ -82,7 +84,7 @@ export function createHomeLink(ports: HomePorts, account: Account, origin: strin
     return renewal;
   };
 
-  return {
+  const link: HomeLink = {
     async ask(name, params, waitMs) {
       try {
         return await askHome(ports, origin, name, params, await tokenNow(), waitMs);
@@ -96,8 +98,14 @@ export function createHomeLink(ports: HomePorts, account: Account, origin: strin
     async enter(entry, ticket) {
       take(await askHome(ports, origin, "enter", entry, ticket));
     },
+    async leave() {
+      await link.ask("logout", {}).catch(() => {});
+      access = null;
+      keychain.remove(REFRESH);
+    },
     take,
   };
+  return link;
 }
 
 /** By which a device comes in at its home. */
@@ -116,10 +124,6 @@ export async function entryOf(ports: HomePorts, account: Account, origin: string
     at,
     proof: toBase64url(proof),
   };
-}
-
-export function forgetTokens({ keychain }: Pick<PeerPorts, "keychain">): void {
-  keychain.remove(REFRESH);
 }
 
 /** Who issues tokens could name anybody: the name has to be the hash of our own root. @throws MeshError bad_token */

@@ -85,9 +85,19 @@ export async function recover(
   const keys = await keysOfPassphrase(ports, name, passphrase);
   const { root, identity, link } = await comeIn(ports, before, name, recoveryKeys(code, name));
   await replaceVault(ports, link, { root, name, keys, kind: "passphrase" });
-  const next = newCode(RECOVERY_CODE, ports.random);
-  await replaceVault(ports, link, { root, name, keys: recoveryKeys(next, name), kind: "recovery" });
-  return { identity, link, root, recoveryCode: encodeCode(RECOVERY_CODE, next) };
+  return { identity, link, root, recoveryCode: await renewRecovery(ports, link, root, name) };
+}
+
+/** The one before opens nothing any more, but for an old copy of what the broker keeps. */
+export async function renewRecovery(
+  ports: PeerPorts,
+  link: HomeLink,
+  root: Uint8Array,
+  name: LoginName,
+): Promise<RecoveryCode> {
+  const code = newCode(RECOVERY_CODE, ports.random);
+  await replaceVault(ports, link, { root, name, keys: recoveryKeys(code, name), kind: "recovery" });
+  return encodeCode(RECOVERY_CODE, code);
 }
 
 /** The root, for the moment: from the vault, or of an account that isn't registered. @throws as `login`; usage without a passphrase */

@@ -3,18 +3,12 @@ import { expect, test } from "vitest";
 import { toBase64url } from "#protocol/bytes.ts";
 import { activeMember } from "#protocol/chain/state.ts";
 import { CALLER, createMesh, type Member, ORIGIN, refusedWith } from "#test/mesh.ts";
-import { accountHandlers } from "../features/account.ts";
+import { ALICE, accountOf, chainOf, hears, nothing, texts, workspaceOf } from "#test/registered.ts";
 
-const WHERE = { broker: ORIGIN, email: "alice@example.org", passphrase: "correct horse battery staple" };
-
-const nothing = () => {};
-const accountOf = ({ peer }: Member) => accountHandlers(peer, { given: ORIGIN, embedded: null });
-const workspaceOf = (member: Member, slug = "acme") => member.peer.readable(slug)[0]?.workspace;
-const chainOf = (member: Member) => workspaceOf(member)?.chain() ?? null;
 const slugs = ({ peer }: Member) => peer.opened().map(({ slug }) => slug);
-const texts = async (member: Member) => (await member.inbox()).map(({ text }) => text);
-const hears = (member: Member, text: string) =>
-  member.until(async () => (await texts(member)).includes(text), `"${text}"`);
+/** Whoever has spoken with the old identity takes the new one by hand. */
+const accepts = async ({ handlers }: Member, peer: string) =>
+  handlers.peer.trust({ peer, as: "accepted" }, CALLER, nothing);
 const isIn = (member: Member) => {
   const chain = chainOf(member);
   return chain !== null && activeMember(chain, member.peer.account.user) !== undefined;
@@ -29,7 +23,7 @@ async function twoIdentities() {
     await mesh.person("bob"),
   ];
   await desk.peer.create("personal", ORIGIN);
-  await accountOf(desk).register(WHERE, CALLER, nothing);
+  await accountOf(desk).register(ALICE, CALLER, nothing);
   await laptop.peer.create("personal", null);
   await mesh.team(laptop, bob);
   return { mesh, desk, laptop, bob };
@@ -43,7 +37,7 @@ test("its workspaces come along by signed entries, with all that was said; an em
   await hears(laptop, "before, for all");
   await hears(bob, "before, from you");
   const old = laptop.peer.account.user;
-  const { workspaces } = await accountOf(laptop).login(WHERE, CALLER, nothing);
+  const { workspaces } = await accountOf(laptop).login(ALICE, CALLER, nothing);
   expect(laptop.peer.account.user).toBe(desk.peer.account.user);
   expect(workspaces.toSorted()).toEqual(["acme", "personal"]);
   await bob.until(() => chainOf(bob)?.members.get(old)?.became === desk.peer.account.user, "the news");
@@ -53,6 +47,7 @@ test("its workspaces come along by signed entries, with all that was said; an em
   const namesOf = (member: Member) => [...(workspaceOf(member)?.names().values() ?? [])];
   await bob.until(() => namesOf(bob).includes("desk"), "the heir's name");
   expect((await texts(laptop)).toSorted()).toEqual(["before, for all", "before, for you"]);
+  await accepts(bob, "desk");
   await bob.send("desk", "after");
   await hears(laptop, "after");
   await laptop.send("bob", "after, from you");
@@ -81,7 +76,7 @@ test("its workspaces come along by signed entries, with all that was said; an em
 test("notes of one's own come along too, under another name", async () => {
   const { desk, laptop } = await twoIdentities();
   await laptop.handlers.message.send({ to: "me", text: "my note", workspace: "personal" }, CALLER, nothing);
-  await accountOf(laptop).login(WHERE, CALLER, nothing);
+  await accountOf(laptop).login(ALICE, CALLER, nothing);
   expect(slugs(laptop).toSorted()).toEqual(["acme", "personal", "personal-2"]);
   const ids = (member: Member) => member.peer.opened().map(({ slug, workspace: { id } }) => `${slug} ${id}`);
   await desk.until(() => slugs(desk).length === 3, "all three");
@@ -95,7 +90,7 @@ test("what can't come along keeps the login from happening; nothing is lost", as
   laptop.cut();
   await laptop.until(() => workspaceOf(laptop)?.link() !== "online", "the broken link");
   laptop.toBroker = (frame) => (typeof frame === "string" && frame.includes('"hello"') ? [] : [frame]);
-  const login = accountOf(laptop).login(WHERE, CALLER, nothing);
+  const login = accountOf(laptop).login(ALICE, CALLER, nothing);
   expect(await refusedWith(login)).toBe("refused");
   expect([laptop.peer.account.user, slugs(laptop)]).toEqual([old, ["personal", "acme"]]);
   laptop.toBroker = (frame) => [frame];
@@ -120,6 +115,7 @@ test("an identity whose key was made elsewhere takes the machine over", async ()
   await bob.until(() => activeMember(chainOf(bob) ?? neverChain(), userId) !== undefined, "the heir");
   await laptop.send("bob", "as another");
   await hears(bob, "as another");
+  await accepts(bob, "laptop");
   await bob.send("laptop", "so it is");
   await hears(laptop, "so it is");
   expect(

@@ -2,19 +2,9 @@
 import { expect, test } from "vitest";
 import { isIn } from "#protocol/chain/state.ts";
 import { CALLER, createMesh, type Member, ORIGIN, refusedWith } from "#test/mesh.ts";
-import { accountHandlers } from "../features/account.ts";
-import { deviceHandlers } from "../features/device.ts";
+import { ALICE, accountOf, devicesOf, hears, nothing, PASSPHRASE, workspaceOf } from "#test/registered.ts";
 import { currentSeed } from "./account.ts";
 
-const PASSPHRASE = "correct horse battery staple";
-const WHERE = { broker: ORIGIN, email: "alice@example.org", passphrase: PASSPHRASE };
-
-const nothing = () => {};
-const accountOf = ({ peer }: Member) => accountHandlers(peer, { given: ORIGIN, embedded: null });
-const devicesOf = ({ peer }: Member) => deviceHandlers(peer);
-const workspaceOf = (member: Member) => member.peer.readable("acme")[0]?.workspace;
-const hears = (member: Member, text: string) =>
-  member.until(async () => (await member.inbox()).some((one) => one.text === text), `"${text}"`);
 const pair = (member: Member, code: string) => accountOf(member).pair({ code }, CALLER, nothing);
 
 /** The code, and what becomes of it. */
@@ -36,7 +26,7 @@ async function team() {
   const mesh = await createMesh();
   const [alice, bob] = [await mesh.person("alice"), await mesh.person("bob")];
   await mesh.team(alice, bob);
-  await accountOf(alice).register(WHERE, CALLER, nothing);
+  await accountOf(alice).register(ALICE, CALLER, nothing);
   return { mesh, alice, bob };
 }
 
@@ -64,7 +54,7 @@ test("what was paired falls with the machine that paired it, however far down", 
   const { mesh, alice, bob } = await team();
   const [desk, tablet] = [await mesh.person("desk"), await mesh.person("tablet")];
   const laptop = await mesh.person("laptop");
-  await accountOf(laptop).login(WHERE, CALLER, nothing);
+  await accountOf(laptop).login(ALICE, CALLER, nothing);
   await paired(laptop, desk);
   await paired(desk, tablet);
   const { revoked } = await devicesOf(alice).revoke(

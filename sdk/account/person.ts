@@ -4,7 +4,7 @@ import type { Database } from "#protocol/ports.ts";
 import type { PeerPorts } from "../ports.ts";
 import { type Account, type Home, keepAccount, loadAccount } from "./account.ts";
 import { createDocument, type Document } from "./document.ts";
-import { createHomeLink, forgetTokens, type HomeLink, loggedOut } from "./home.ts";
+import { createHomeLink, type HomeLink, loggedOut } from "./home.ts";
 import { forgetIdentity, type Identity } from "./identity.ts";
 
 export type Person = {
@@ -67,7 +67,6 @@ export async function createPerson(ports: PeerPorts, database: Database, name: s
         document.clear();
       });
       forgetIdentity(ports.keychain);
-      forgetTokens(ports);
       account = null;
       link = null;
     },

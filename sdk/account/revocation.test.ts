@@ -1,28 +1,27 @@
 // A person with several machines, one of which is lost.
 import { expect, test } from "vitest";
 import { isIn } from "#protocol/chain/state.ts";
-import { CALLER, createMesh, type Member, type Mesh, ORIGIN, refusedWith } from "#test/mesh.ts";
-import { accountHandlers } from "../features/account.ts";
-import { deviceHandlers } from "../features/device.ts";
+import { CALLER, createMesh, type Member, type Mesh, refusedWith } from "#test/mesh.ts";
+import {
+  ALICE,
+  accountOf,
+  chainOf,
+  devicesOf,
+  hears,
+  nothing,
+  PASSPHRASE,
+  texts,
+  workspaceOf,
+} from "#test/registered.ts";
 import { currentSeed } from "./account.ts";
 
-const PASSPHRASE = "correct horse battery staple";
-const WHERE = { broker: ORIGIN, email: "alice@example.org", passphrase: PASSPHRASE };
-
-const accountOf = ({ peer }: Member) => accountHandlers(peer, { given: ORIGIN, embedded: null });
-const nothing = () => {};
-const texts = async (member: Member) => (await member.inbox()).map(({ text }) => text);
-const hears = (member: Member, text: string) =>
-  member.until(async () => (await texts(member)).includes(text), `"${text}"`);
 const seedOf = ({ peer }: Member) => currentSeed(peer.account);
-const workspaceOf = (member: Member) => member.peer.readable("acme")[0]?.workspace;
-const chainOf = (member: Member) => workspaceOf(member)?.chain() ?? null;
 const memberOf = (member: Member, user: string) => chainOf(member)?.members.get(user);
 
 /** Another machine of alice's: a person of its own until it logs in. */
 async function machine(mesh: Mesh, alice: Member, device: string): Promise<Member> {
   const member = await mesh.person(device);
-  await accountOf(member).login(WHERE, CALLER, nothing);
+  await accountOf(member).login(ALICE, CALLER, nothing);
   expect(member.peer.account.user).toBe(alice.peer.account.user);
   const isThere = () => isIn(chainOf(member)?.devices.get(member.peer.account.device.id));
   await member.until(isThere, `${device}'s device entry`);
@@ -34,13 +33,13 @@ async function team() {
   const mesh = await createMesh();
   const [alice, bob] = [await mesh.person("alice"), await mesh.person("bob")];
   await mesh.team(alice, bob);
-  await accountOf(alice).register(WHERE, CALLER, nothing);
+  await accountOf(alice).register(ALICE, CALLER, nothing);
   const [desk, laptop] = [await machine(mesh, alice, "desk"), await machine(mesh, alice, "laptop")];
   return { mesh, alice, bob, desk, laptop };
 }
 
 const revoke = (by: Member, lost: Member, passphrase = PASSPHRASE) =>
-  deviceHandlers(by.peer).revoke({ device: lost.peer.account.device.id, passphrase }, CALLER, nothing);
+  devicesOf(by).revoke({ device: lost.peer.account.device.id, passphrase }, CALLER, nothing);
 
 test("a lost machine is shut out at home and in each workspace; the others get the new keys by themselves", async () => {
   const { alice, bob, desk, laptop } = await team();
@@ -77,7 +76,7 @@ test("a lost machine is shut out at home and in each workspace; the others get t
 
   // Whoever has the passphrase comes in on that machine again, as another device.
   const before = laptop.peer.account.device.id;
-  await accountOf(laptop).login(WHERE, CALLER, nothing);
+  await accountOf(laptop).login(ALICE, CALLER, nothing);
   expect(laptop.peer.account.device.id).not.toBe(before);
   await hears(laptop, "for alice");
 });

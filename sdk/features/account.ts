@@ -16,6 +16,7 @@ import {
   openedRoot,
   recover,
   register,
+  renewRecovery,
   replaceVault,
 } from "../account/login.ts";
 import { usePairing } from "../account/pairing.ts";
@@ -29,7 +30,10 @@ const OUTBOX_WAIT_MS = 3000;
 
 type Where = { broker?: string | undefined; email?: string | undefined };
 
-export function accountHandlers(peer: Peer, brokers: Brokers): Omit<Handlers<Caller>["account"], "whoami"> {
+export function accountHandlers(
+  peer: Peer,
+  brokers: Brokers,
+): Omit<Handlers<Caller>["account"], "whoami" | "backup" | "restore"> {
   const { ports, person } = peer;
 
   const originOf = (broker: string | undefined): string => {
@@ -105,11 +109,7 @@ export function accountHandlers(peer: Peer, brokers: Brokers): Omit<Handlers<Cal
       if (waiting.length > 0 && !force) throw stillWaiting(waiting);
       await peer.sync.settle().catch(() => {});
       peer.sync.stop();
-      // Whether it hears of it or not: what it could be used for lies here, and goes.
-      await person
-        .homeLink()
-        ?.ask("logout", {})
-        .catch(() => {});
+      await person.homeLink()?.leave();
       person.forget();
       await peer.discardAll();
       return { userId: user, broker: home.origin, email: home.email };
@@ -141,6 +141,13 @@ export function accountHandlers(peer: Peer, brokers: Brokers): Omit<Handlers<Cal
         await peer.create(PERSONAL, brokerForNew(brokers, person));
       peer.remember();
       return { userId: peer.account.user, workspaces: peer.opened().map(({ slug }) => slug) };
+    },
+    async recoveryCode({ passphrase }) {
+      const link = person.homeLink();
+      const { home: name } = peer.account;
+      if (!link || !name) throw notRegistered();
+      const root = await openedRoot(ports, peer.account, passphrase);
+      return { recoveryCode: await renewRecovery(ports, link, root, name) };
     },
     async rotate({ passphrase }) {
       const root = await openedRoot(ports, peer.account, passphrase);

@@ -4,7 +4,7 @@ import type { Finding } from "#protocol/features/audit.ts";
 import { recordIdTime } from "#protocol/ids.ts";
 import { decodeRecord } from "#protocol/record.ts";
 import type { Handlers } from "#protocol/registry.ts";
-import { memberNames, topicNames } from "../messages/names.ts";
+import { findTopic, memberNames, topicNames } from "../messages/names.ts";
 import type { Caller, Opened, Peer } from "../peer.ts";
 import type { Workspace } from "../workspace.ts";
 import { groupNames } from "./group.ts";
@@ -101,7 +101,7 @@ async function verified(opened: Opened) {
 /** Label → how people write it. */
 function labelNames(workspace: Workspace): Map<string, string> {
   const rooms = [
-    ...topicNames(workspace).map((name) => [workspace.keyring.labelId("topic", name), `#${name}`]),
+    ...topicNames(workspace).map((name) => [findTopic(workspace, name).label, `#${name}`]),
     ...groupNames(workspace).map((name) => [workspace.keyring.labelId("group", name), `@${name}`]),
   ];
   return new Map([

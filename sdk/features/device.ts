@@ -37,7 +37,9 @@ export function deviceHandlers(peer: Peer): Handlers<Caller>["device"] {
         );
       const root = await openedRoot(peer.ports, peer.account, passphrase);
       const { fallen, waiting } = await peer.renewSeed(root, [found.id]);
-      return { revoked: fallen.map((id) => ({ id, name: deviceName(peer, id) })), waiting };
+      const revoked = fallen.map((id) => ({ id, name: deviceName(peer, id) }));
+      for (const { id, name } of revoked) peer.person.document.set("device", id, { name, revoked: true });
+      return { revoked, waiting };
     },
   };
 }

@@ -6,7 +6,7 @@ import type { Group } from "#protocol/features/group.ts";
 import { EVERYONE } from "#protocol/ids.ts";
 import type { Handlers } from "#protocol/registry.ts";
 import type { Feature } from "../feature.ts";
-import { memberNames, waitingForKey } from "../messages/names.ts";
+import { memberNames, requireFullMember, waitingForKey } from "../messages/names.ts";
 import type { Caller, Opened, Peer } from "../peer.ts";
 import type { Workspace } from "../workspace.ts";
 
@@ -34,6 +34,7 @@ export function groupHandlers(peer: Peer): Handlers<Caller>["group"] {
   const find = (selector: string | undefined, text: string) => {
     const name = bareName(text);
     const opened = peer.writable(selector);
+    requireFullMember(opened.workspace);
     const label = opened.workspace.keyring.labelId("group", name);
     if (!label) throw waitingForKey();
     return { opened, workspace: opened.workspace, name, label };

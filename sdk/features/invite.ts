@@ -127,8 +127,9 @@ async function joined(peer: Peer, opened: Opened, waitMs: number) {
     if (!(error instanceof MeshError) || error.code !== "timeout") await peer.remove(opened);
     throw error;
   }
-  const waiting = !(await hasKey(one));
   const role = one.chain()?.members.get(one.me)?.role ?? "member";
+  // A guest has no key of the workspace to wait for.
+  const waiting = role !== "guest" && !(await hasKey(one));
   const name = memberNames(one).get(one.me);
   return {
     id: one.id,

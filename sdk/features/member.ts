@@ -1,7 +1,7 @@
 /** Members' names, and `peers`. */
 
 import { fromBase64url } from "#protocol/bytes.ts";
-import { activeMember, currentEpoch } from "#protocol/chain/state.ts";
+import { activeMember, type ChainState, currentEpoch, holdsKey } from "#protocol/chain/state.ts";
 import { type PeerListing, type SessionFace, sessionsAnswer } from "#protocol/features/member.ts";
 import { sha256 } from "#protocol/hash.ts";
 import { EVERYONE } from "#protocol/ids.ts";
@@ -16,6 +16,8 @@ import type { Workspace } from "../workspace.ts";
 import { liveSessions } from "./session.ts";
 
 const ASK_LIMIT_MS = 2000;
+/** More than versions of a roster. */
+const TOLD = 2 ** 40;
 
 export const member: Feature = {
   name: "member",
@@ -31,23 +33,50 @@ export const member: Feature = {
          WHERE excluded.version >= version`,
       ).run(from, name, put.version);
     },
+    /** What a topic's members say of each other stands behind what somebody says of themselves. */
+    "topic.roster"({ db }, { members }, { put }) {
+      for (const [member, name] of Object.entries(members)) {
+        db.sql(
+          `INSERT INTO member_names (member, name, version) VALUES (?, ?, ?)
+           ON CONFLICT DO UPDATE SET name = excluded.name, version = excluded.version
+           WHERE excluded.version >= version`,
+        ).run(member, name, (put?.version ?? 0) - TOLD);
+      }
+    },
   },
 };
 
 /** Tells my name where it isn't told yet. */
 export function introduceMyself(peer: Peer) {
   return ({ workspace }: Opened, happening: Happening): void => {
-    if (happening.type !== "key" && !(happening.type === "link" && happening.state === "online")) return;
+    const isUp = happening.type === "link" && happening.state === "online";
+    if (!isUp && happening.type !== "key" && happening.type !== "chain") return;
     const chain = workspace.chain();
+    const me = chain && activeMember(chain, workspace.me);
     const epoch = chain && currentEpoch(chain);
-    if (!epoch || !activeMember(chain, workspace.me) || !workspace.keyring.workspaceKey(epoch.number)) return;
+    if (!epoch || !me || (holdsKey(me) && !workspace.keyring.workspaceKey(epoch.number))) return;
     const told = workspace.replica.db.sql("SELECT name FROM member_names WHERE member = ?").get(workspace.me);
     const { name } = peer.account;
-    if (told?.name !== name) workspace.putOwn(EVERYONE, "profile", { kind: "member.profile", name });
+    if (holdsKey(me)) tellGuests(workspace, chain, name);
+    if (told?.name === name) return;
+    // A guest can't speak to everyone: who invited it and who owns the workspace can add it to topics by its name.
+    const hosts = new Set([workspace.me, me.invitedBy ?? chain.owner, chain.owner]);
+    for (const label of holdsKey(me) ? [EVERYONE] : hosts)
+      workspace.putOwn(label, "profile", { kind: "member.profile", name });
   };
 }
 
-export function peerHandlers(peer: Peer): Handlers<Caller>["peer"] {
+/** Who can't hear what is said to everyone is told by who invited them. */
+function tellGuests({ replica, me, putOwn }: Workspace, chain: ChainState, name: string): void {
+  for (const { id, role, active, invitedBy } of chain.members.values()) {
+    const isMine = active && role === "guest" && invitedBy === me;
+    if (!isMine || replica.meta(`told:${id}`) === name) continue;
+    replica.setMeta(`told:${id}`, name);
+    putOwn(id, "profile", { kind: "member.profile", name });
+  }
+}
+
+export function peerHandlers(peer: Peer): Omit<Handlers<Caller>["peer"], "verify" | "trust"> {
   return {
     async list({ workspace: selector }) {
       return { peers: await listingsOf(peer, selector) };
@@ -118,6 +147,7 @@ function peersOf(peer: Peer, { slug, workspace }: Opened): PeerListing[] {
       online: you || devices.length > 0,
       you,
       lastSeen: lastSeen === null ? null : new Date(lastSeen).toISOString(),
+      ...workspace.trust.of(id),
       sessions: shownSessions(peer, name, sessions),
     };
   });

@@ -6,7 +6,15 @@ import type { Handlers } from "#protocol/registry.ts";
 import type { Feature } from "../feature.ts";
 import { resolveAddress, resolveSession } from "../messages/address.ts";
 import { conversation, type Found, search } from "../messages/conversation.ts";
-import { FOR_ME, findMessage, markAsRead, messageById, namesOf, toMessage } from "../messages/inbox.ts";
+import {
+  FOR_ME,
+  findMessage,
+  MESSAGES,
+  markAsRead,
+  messageById,
+  namesOf,
+  toMessage,
+} from "../messages/inbox.ts";
 import { sendMessage } from "../messages/sending.ts";
 import { WORDS_TABLE } from "../messages/words.ts";
 import type { Caller, Peer } from "../peer.ts";
@@ -25,6 +33,7 @@ export const message: Feature = {
     ) STRICT;
     CREATE INDEX messages_by_id ON messages (id);
     CREATE INDEX messages_incoming ON messages (id) WHERE incoming = 1;
+    CREATE INDEX messages_for_any_session ON messages (seq) WHERE incoming = 1 AND to_session IS NULL;
     CREATE INDEX messages_by_topic ON messages (topic, id) WHERE topic IS NOT NULL;
     CREATE INDEX messages_by_label ON messages (label, sender, id);
     ${WORDS_TABLE}
@@ -97,8 +106,7 @@ export function messageHandlers(peer: Peer): Handlers<Caller>["message"] {
       const messages = peer.readable(selector).flatMap((opened) =>
         opened.workspace.replica.db
           .sql(
-            `SELECT m.*, r.id IS NOT NULL AS read FROM messages m LEFT JOIN reads r ON r.id = m.id
-             WHERE ${FOR_ME} AND (?3 = 0 OR r.id IS NULL) ORDER BY m.id DESC LIMIT ?4`,
+            `${MESSAGES} WHERE ${FOR_ME} AND (?3 = 0 OR m.id NOT IN (SELECT id FROM reads)) ORDER BY m.id DESC LIMIT ?4`,
           )
           .all(namesOf(caller), opened.workspace.me, unread ? 1 : 0, limit)
           .map((row) => toMessage(opened, row)),

@@ -1,12 +1,15 @@
 /** Notices: an index of what entries of the membership chain mean for me. */
+import { fromBase64url } from "#protocol/bytes.ts";
 import { type ChainEntry, decodeEntry } from "#protocol/chain/entries.ts";
 import { activeMember, type Invite } from "#protocol/chain/state.ts";
+import { idOf } from "#protocol/derive.ts";
 import type { Notice, NoticeKind } from "#protocol/features/notice.ts";
 import { recordIdTime, shortId } from "#protocol/ids.ts";
 import type { SqlRow } from "#protocol/ports.ts";
 import type { Happening } from "../context.ts";
 import type { ChainStep, Feature } from "../feature.ts";
 import type { Asking } from "../membership/approvals.ts";
+import { markRead } from "../messages/marks.ts";
 import { memberNames } from "../messages/names.ts";
 import type { Opened } from "../peer.ts";
 import { PERSONAL } from "../which-workspace.ts";
@@ -55,6 +58,20 @@ const MEANINGS: { [T in ChainEntry["type"]]?: (entry: Entry<T>, from: string, st
       detail: { device: record.header.dev },
       say: "{member} added a device",
       isMine: true,
+    }),
+    "device-revoke": ({ devices }, from) => ({
+      kind: "device revoked",
+      member: from,
+      detail: { devices: devices.join(" ") },
+      say: "{member} shut a device out for good",
+      isMine: true,
+    }),
+    seed: (_, from) => ({ kind: "keys renewed", member: from, say: "{member} has new keys" }),
+    migrate: ({ root }, from) => ({
+      kind: "identity changed",
+      member: idOf(fromBase64url(root)),
+      detail: { from },
+      say: "{member} is another identity now, as the one before has signed",
     }),
   };
 
@@ -146,12 +163,11 @@ function asked({ slug, workspace }: Opened, waiting: readonly Asking[]): Notice[
 
 export function markNoticesAsRead(among: readonly Opened[], notices: readonly Notice[]): void {
   for (const { slug, workspace } of among) {
-    const { db } = workspace.replica;
     const mine = notices.filter((one) => one.workspace === slug && !one.read);
-    if (mine.length === 0) continue;
-    db.transaction(() => {
-      for (const { id } of mine) db.sql("INSERT OR IGNORE INTO reads (id) VALUES (?)").run(id);
-    });
+    markRead(
+      workspace,
+      mine.map(({ id }) => id),
+    );
   }
 }
 

@@ -3,31 +3,39 @@ import type { Message } from "#protocol/features/message.ts";
 import { didYouMean } from "#protocol/nearest.ts";
 import type { Happening } from "../context.ts";
 import { namesOf } from "../messages/address.ts";
+import { handOver, markCutShort } from "../messages/handing-over.ts";
 import { messageById } from "../messages/inbox.ts";
 import { memberNames } from "../messages/names.ts";
 import type { Opened, Peer } from "../peer.ts";
+import { isShared } from "./focus.ts";
 import { forwardedName } from "./session.ts";
 
 type Said = Extract<Happening, { type: "applied" }>;
 
-/** A message to me, or to a room that I am in, is one session's: the last active. Decided once, when it comes. */
+/**
+ * A message to me, or to a room that I am in, is one session's: the last active. Decided once, when it comes; with several
+ * machines, by the one that has the focus.
+ */
 export function giveToSession(peer: Peer) {
-  return ({ workspace }: Opened, happening: Happening): void => {
+  const begun = new WeakSet<Opened>();
+
+  return (opened: Opened, happening: Happening): void => {
+    const { workspace } = opened;
+    if (!begun.has(opened)) markCutShort(opened);
+    begun.add(opened);
     if (happening.type !== "applied" || !happening.isNew || happening.event.kind !== "message") return;
     const { event, record } = happening;
     const isOwnNote = record.from === workspace.me && record.label !== workspace.me;
-    const [active] = peer
-      .sessions()
-      .filter(({ name }) => name !== event.session || record.from !== workspace.me);
-    if (event.toSession !== undefined || isOwnNote || !active) return;
-    workspace.replica.db
-      .sql("INSERT OR IGNORE INTO routes (id, session) VALUES (?, ?)")
-      .run(record.id, active.name);
+    if (event.toSession !== undefined || isOwnNote || isShared(workspace)) return;
+    handOver(peer, workspace, { sender: record.from, id: record.id, session: event.session ?? null });
   };
 }
 
 /** What has just come, if it is that session's to hear: addressed to it, to all of them, or given to it. */
 export function messageFor(where: Opened, happening: Happening, session: string): Message | null {
+  if (happening.type === "given") {
+    return happening.session === session ? messageById(where, happening.sender, happening.id) : null;
+  }
   if (happening.type !== "applied" || !happening.isNew || happening.event.kind !== "message") return null;
   const { event, record } = happening;
   const { db } = where.workspace.replica;
@@ -35,9 +43,8 @@ export function messageFor(where: Opened, happening: Happening, session: string)
     .sql("SELECT 1 FROM messages WHERE sender = ? AND id = ? AND incoming = 1")
     .get(record.from, record.id);
   if (!isIncoming || (record.from === where.workspace.me && event.session === session)) return null;
-  const given = db.sql("SELECT session FROM routes WHERE id = ?").get(record.id)?.session;
-  const target = event.toSession ?? given ?? null;
-  return target === session || target === "*" ? messageById(where, record.from, record.id) : null;
+  const { toSession } = event;
+  return toSession === session || toSession === "*" ? messageById(where, record.from, record.id) : null;
 }
 
 /** The sender's replica may not have known that the name isn't held here: it is told at once, with the nearest. */

@@ -1,4 +1,4 @@
-/** Topics: who made which, which of them I follow, what was said there. */
+/** Topics: who made which, which of them I follow or am in, what was said there. */
 import { activeMember } from "#protocol/chain/state.ts";
 import { legalName } from "#protocol/derive.ts";
 import { MeshError } from "#protocol/errors.ts";
@@ -6,12 +6,23 @@ import type { Topic } from "#protocol/features/topic.ts";
 import { EVERYONE } from "#protocol/ids.ts";
 import type { Handlers } from "#protocol/registry.ts";
 import type { Feature } from "../feature.ts";
-import { markAsRead, messageById, toMessage } from "../messages/inbox.ts";
-import { memberNames, topicLabel, topicNames, waitingForKey } from "../messages/names.ts";
+import { resolveAddress } from "../messages/address.ts";
+import { MESSAGES, markAsRead, messageById, toMessage } from "../messages/inbox.ts";
+import {
+  findTopic,
+  memberNames,
+  privateTopics,
+  requireFullMember,
+  type TopicPlace,
+  topicNames,
+  waitingForKey,
+} from "../messages/names.ts";
 import { createReadMarkers } from "../messages/read-markers.ts";
 import { sendMessage } from "../messages/sending.ts";
 import type { Caller, Opened, Peer } from "../peer.ts";
 import type { Workspace } from "../workspace.ts";
+
+const CHANGE_LIMIT_MS = 10_000;
 
 export const topic: Feature = {
   name: "topic",
@@ -55,21 +66,35 @@ export const topic: Feature = {
 export function topicHandlers(peer: Peer): Handlers<Caller>["topic"] {
   const markers = createReadMarkers(peer.ports.timers);
 
-  /** The workspace where the topic is, and its name without the #. */
+  /** The workspace where the topic is, what it is called there, and in messages. */
   const find = (selector: string | undefined, text: string) => {
-    const name = bareName(text);
-    const opened = peer.writable(selector, (workspace) => topicLabel(workspace, name));
-    return { opened, workspace: opened.workspace, name, label: topicLabel(opened.workspace, name) };
+    const shown = bareName(text);
+    const opened = peer.writable(selector, (workspace) => findTopic(workspace, shown));
+    return { opened, workspace: opened.workspace, shown, ...findTopic(opened.workspace, shown) };
   };
 
-  const join = async ({ workspace }: Opened, name: string, label: string) => {
-    if (workspace.follows(label)) return;
+  /** Who is in a private one follows it. */
+  const join = async ({ workspace }: Opened, { name, label, isPrivate }: TopicPlace) => {
+    if (isPrivate || workspace.follows(label)) return;
     await workspace.follow(label, name);
     sayMembership(workspace, name, true);
   };
 
+  /** Of a private topic. @throws MeshError refused */
+  const findPrivate = (selector: string | undefined, text: string, members: readonly string[]) => {
+    const found = find(selector, text);
+    if (!found.isPrivate) {
+      throw new MeshError(
+        "refused",
+        `Everyone can join #${found.shown}.`,
+        "Only private topics have members.",
+      );
+    }
+    return { ...found, named: membersNamed(peer, found.workspace, members) };
+  };
+
   return {
-    async create({ workspace: selector, topic: text }) {
+    async create({ workspace: selector, topic: text, private: isPrivate = false, members = [] }) {
       const name = bareName(text);
       const opened = peer.writable(selector);
       const { workspace } = opened;
@@ -80,8 +105,9 @@ export function topicHandlers(peer: Peer): Handlers<Caller>["topic"] {
           `Use a-z, 0-9, dot, dash: ${legalName(name) || "deploys"}.`,
         );
       }
-      const label = workspace.keyring.labelId("topic", name);
-      if (!label) throw waitingForKey();
+      if (!isPrivate) requireFullMember(workspace);
+      if (!isPrivate && members.length > 0)
+        throw new MeshError("usage", "Only a private topic is made with members.", "Add --private.");
       if (topicNames(workspace).includes(name)) {
         throw new MeshError(
           "conflict",
@@ -89,9 +115,40 @@ export function topicHandlers(peer: Peer): Handlers<Caller>["topic"] {
           `Join it: claudemesh topic join ${name}`,
         );
       }
+      if (isPrivate) {
+        requireBroker(workspace);
+        const all = new Map([
+          ...membersNamed(peer, workspace, ["me"]),
+          ...membersNamed(peer, workspace, members),
+        ]);
+        for (const id of all.keys()) workspace.trust.requireKnown(id);
+        await workspace.topics.create(name, all, CHANGE_LIMIT_MS);
+        return describe(opened, name);
+      }
+      const label = workspace.keyring.labelId("topic", name);
+      if (!label) throw waitingForKey();
       workspace.putOwn(EVERYONE, `topic:${name}`, { kind: "topic.create", name });
-      await join(opened, name, label);
+      await join(opened, { name, label, isPrivate });
       return describe(opened, name);
+    },
+    info({ workspace: selector, topic: text }) {
+      const { opened, shown } = find(selector, text);
+      return describe(opened, shown);
+    },
+    async add({ workspace: selector, topic: text, members }) {
+      const { opened, workspace, shown, label, named } = findPrivate(selector, text, members);
+      for (const id of named.keys()) workspace.trust.requireKnown(id);
+      const isNew = (known: ReadonlyMap<string, string>) => [...named.keys()].some((id) => !known.has(id));
+      const draft = (known: ReadonlyMap<string, string>) =>
+        isNew(known) ? new Map([...known, ...named, ...known]) : null;
+      await workspace.topics.change(label, draft, CHANGE_LIMIT_MS);
+      return describe(opened, shown);
+    },
+    async remove({ workspace: selector, topic: text, members }) {
+      const { opened, workspace, shown, label, named } = findPrivate(selector, text, members);
+      const place = describe(opened, shown);
+      await workspace.topics.change(label, without(named), CHANGE_LIMIT_MS);
+      return named.has(workspace.me) ? { ...place, joined: false } : describe(opened, shown);
     },
     list: ({ workspace: selector }) => ({
       topics: peer
@@ -99,12 +156,17 @@ export function topicHandlers(peer: Peer): Handlers<Caller>["topic"] {
         .flatMap((opened) => topicNames(opened.workspace).map((name) => describe(opened, name))),
     }),
     async join({ workspace: selector, topic: text }) {
-      const { opened, name, label } = find(selector, text);
-      await join(opened, name, label);
-      return describe(opened, name);
+      const found = find(selector, text);
+      await join(found.opened, found);
+      return describe(found.opened, found.shown);
     },
     async leave({ workspace: selector, topic: text }) {
-      const { opened, workspace, name, label } = find(selector, text);
+      const { opened, workspace, name, label, shown, isPrivate } = find(selector, text);
+      if (isPrivate) {
+        const place = describe(opened, shown);
+        await workspace.topics.change(label, without(new Set([workspace.me])), CHANGE_LIMIT_MS);
+        return { ...place, joined: false };
+      }
       if (workspace.follows(label)) {
         workspace.unfollow(label);
         sayMembership(workspace, name, false);
@@ -112,18 +174,19 @@ export function topicHandlers(peer: Peer): Handlers<Caller>["topic"] {
       return describe(opened, name);
     },
     mute({ workspace: selector, topic: text, muted }) {
-      const { opened, workspace, name, label } = find(selector, text);
+      const { opened, workspace, shown, label } = find(selector, text);
       workspace.replica.setMeta(mutedKey(label), muted ? "1" : "");
-      return describe(opened, name);
+      return describe(opened, shown);
     },
     members({ workspace: selector, topic: text }) {
-      const { workspace, name, label } = find(selector, text);
-      return { members: followersOf(workspace, name, label) };
+      const { workspace, ...place } = find(selector, text);
+      return { members: membersOf(workspace, place) };
     },
     async send({ workspace: selector, topic: text, ...options }, caller) {
-      const { opened, name, label } = find(selector, text);
+      const found = find(selector, text);
+      const { opened, name, label } = found;
       // Who speaks in a topic hears the answers.
-      await join(opened, name, label);
+      await join(opened, found);
       return sendMessage(
         peer,
         opened,
@@ -137,8 +200,7 @@ export function topicHandlers(peer: Peer): Handlers<Caller>["topic"] {
       await workspace.history.fill(label, name, limit);
       const messages = workspace.replica.db
         .sql(
-          `SELECT m.*, r.id IS NOT NULL AS read FROM messages m LEFT JOIN reads r ON r.id = m.id
-           WHERE m.topic = ? AND m.label = ? ORDER BY coalesce(m.seq, 9e15) DESC, m.id DESC LIMIT ?`,
+          `${MESSAGES} WHERE m.topic = ? AND m.label = ? ORDER BY coalesce(m.seq, 9e15) DESC, m.id DESC LIMIT ?`,
         )
         .all(name, label, limit)
         .map((row) => toMessage(opened, row))
@@ -150,8 +212,9 @@ export function topicHandlers(peer: Peer): Handlers<Caller>["topic"] {
       return { messages };
     },
     async tail({ workspace: selector, topic: text }, caller, emit) {
-      const { opened, workspace, name, label } = find(selector, text);
-      await join(opened, name, label);
+      const found = find(selector, text);
+      const { opened, workspace, label } = found;
+      await join(opened, found);
       const stop = peer.listen((where, happening) => {
         if (where.workspace !== workspace || happening.type !== "applied" || !happening.isNew) return;
         const { event, record } = happening;
@@ -167,9 +230,44 @@ export function topicHandlers(peer: Peer): Handlers<Caller>["topic"] {
   };
 }
 
-function describe({ slug, workspace }: Opened, name: string): Topic {
+function without(gone: { has(member: string): boolean }) {
+  return (members: ReadonlyMap<string, string>) => {
+    const staying = [...members].filter(([id]) => !gone.has(id));
+    return staying.length < members.size ? new Map(staying) : null;
+  };
+}
+
+/** Member id → name. @throws MeshError unknown_address with the nearest names */
+function membersNamed(peer: Peer, workspace: Workspace, texts: readonly string[]): Map<string, string> {
+  const names = memberNames(workspace);
+  return new Map(
+    texts.map((text) => {
+      const { label, topic, toSession, group } = resolveAddress(peer, workspace, text);
+      if (topic === null && toSession === null && group === null && label !== EVERYONE)
+        return [
+          label,
+          label === workspace.me ? (names.get(label) ?? peer.account.name) : (names.get(label) ?? ""),
+        ];
+      throw new MeshError("unknown_address", `"${text}" is nobody's name.`, "See `claudemesh peers`.");
+    }),
+  );
+}
+
+function requireBroker({ broker }: Workspace): void {
+  if (broker) return;
+  throw new MeshError(
+    "offline",
+    "A private topic needs others, and a broker.",
+    "See `claudemesh invite create`.",
+  );
+}
+
+function describe({ slug, workspace }: Opened, shown: string): Topic {
   const { db } = workspace.replica;
-  const label = workspace.keyring.labelId("topic", name) ?? "";
+  const hidden = privateTopics(workspace).get(shown);
+  const name = hidden?.name ?? shown;
+  const label = hidden?.label ?? workspace.keyring.labelId("topic", name) ?? "";
+  const names = memberNames(workspace);
   const creator = db
     .sql("SELECT creator FROM topics WHERE name = ? ORDER BY coalesce(seq, 9e15) LIMIT 1")
     .get(name);
@@ -183,39 +281,44 @@ function describe({ slug, workspace }: Opened, name: string): Topic {
   const last = db
     .sql("SELECT max(sent_at) AS at FROM messages WHERE topic = ? AND label = ?")
     .get(name, label);
-  const joined = workspace.follows(label);
+  const joined = hidden !== undefined || workspace.follows(label);
   const muted = workspace.replica.meta(mutedKey(label)) === "1";
   return {
-    name,
+    name: shown,
     workspace: slug,
     joined,
     muted,
     unread: joined ? Number((muted ? counts?.mentions : counts?.unread) ?? 0) : 0,
     mentions: joined ? Number(counts?.mentions ?? 0) : 0,
-    createdBy: memberNames(workspace).get(String(creator?.creator)) ?? "",
+    createdBy: names.get(hidden?.founder ?? String(creator?.creator)) ?? "",
+    private: hidden !== undefined,
+    members: hidden ? [...hidden.members].map(([id, called]) => names.get(id) ?? called) : null,
     lastMessageAt: last?.at ? new Date(Number(last.at)).toISOString() : null,
   };
 }
 
 /** In chain order; who isn't a member any more doesn't follow it. */
-function followersOf(workspace: Workspace, name: string, label: string) {
+function membersOf(workspace: Workspace, { name, label, isPrivate }: TopicPlace) {
   const names = memberNames(workspace);
   const present = new Set(workspace.presence.present().map(({ member }) => member));
-  const rows = workspace.replica.db
-    .sql(
-      `SELECT m.member, r.up_to FROM topic_members m
-       LEFT JOIN topic_reads r ON r.member = m.member AND r.label = ? WHERE m.name = ? AND m.gone = 0`,
-    )
-    .all(label, name);
+  const { db } = workspace.replica;
+  const roster = isPrivate ? workspace.topics.rosters().find((one) => one.label === label) : undefined;
+  const followers = roster
+    ? [...roster.members.keys()]
+    : db
+        .sql("SELECT member FROM topic_members WHERE name = ? AND gone = 0")
+        .all(name)
+        .map((row) => String(row.member));
   const chain = workspace.chain();
   const order = [...names.keys()];
-  return rows
-    .map((row) => ({ member: String(row.member), readUpTo: row.up_to ? String(row.up_to) : null }))
-    .filter(({ member }) => chain && activeMember(chain, member))
-    .toSorted((a, b) => order.indexOf(a.member) - order.indexOf(b.member))
-    .map(({ member, readUpTo }) => {
+  return followers
+    .filter((member) => chain && activeMember(chain, member))
+    .toSorted((a, b) => order.indexOf(a) - order.indexOf(b))
+    .map((member) => {
       const you = member === workspace.me;
       const online = you || present.has(member);
+      const read = db.sql("SELECT up_to FROM topic_reads WHERE label = ? AND member = ?").get(label, member);
+      const readUpTo = read ? String(read.up_to) : null;
       return { member, name: names.get(member) ?? member, you, online, readUpTo };
     });
 }

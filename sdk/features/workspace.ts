@@ -97,6 +97,7 @@ export function workspaceHandlers(peer: Peer, brokers: Brokers): Handlers<Caller
     },
     async role({ workspace: selector, member: text, role }) {
       const { opened, id } = findPeer(peer, selector, text);
+      if (role === "owner" || role === "admin") opened.workspace.trust.requireKnown(id);
       if (role === "owner") {
         const outcome = await handOver(opened.workspace, id);
         return { ...describedMember(opened, id), outcome };

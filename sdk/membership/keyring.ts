@@ -11,6 +11,7 @@ import {
   labelId,
   labelsKey,
   memberSealingSecret,
+  ownCellsKey,
   pairKey,
   previousWrapKey,
 } from "#protocol/derive.ts";
@@ -36,6 +37,8 @@ export type Keyring = {
   labelId(kind: "topic" | "group", name: string): string | null;
   /** The opaque key of a named cell; null before the first key. */
   cellKey(label: string, name: string): string | null;
+  /** The same for a member's label, where cells are their senders' own; no workspace key is needed. */
+  ownCellKey(label: string, name: string): string;
   /**
    * The entry that begins a new epoch, sealed to every full member; its key is remembered when it comes back.
    * @throws MeshError waiting_for_key when this device doesn't have the newest seed
@@ -164,6 +167,11 @@ export function createKeyring(
     cellKey(label, name) {
       const first = keys.get(0);
       return first ? cellKey(labelsKey(first), label, name) : null;
+    },
+    ownCellKey(label, name) {
+      const [first] = account.seeds;
+      if (!first) throw new Error("an account has a seed");
+      return cellKey(ownCellsKey(first.secret, user, workspace), label, name);
     },
     wrapFor(chain, { code, secret }) {
       const epoch = currentEpoch(chain);

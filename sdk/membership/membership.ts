@@ -7,6 +7,7 @@ import type { HelloAck } from "#protocol/frames.ts";
 import { decodeRecord } from "#protocol/record.ts";
 import { type Account, sealingPair } from "../account/account.ts";
 import type { Context } from "../context.ts";
+import type { Answers } from "../link/answers.ts";
 import type { PeerPorts } from "../ports.ts";
 import { createWorker } from "../worker.ts";
 import { draftJoin, nextPlace, requireHead, signEntry } from "./chain.ts";
@@ -23,14 +24,11 @@ export type Membership = {
   renewKey(waitMs: number): Promise<ChainState>;
   /** Looks what the chain asks of this member now, and does it. */
   react(): void;
-  acked(id: string): boolean;
-  refused(id: string, error: MeshError): boolean;
-  linkDown(): void;
 };
 
 export type MembershipOwner = {
   context: Context;
-  transmit(record: Uint8Array): void;
+  answers: Pick<Answers, "transmit">;
   /** Connects anew, in another standing. */
   renew(): void;
   /** The join is over: `error` says why it can't be, null that it is done. */
@@ -49,8 +47,8 @@ export function createMembership(
   owner: MembershipOwner,
 ): Membership {
   const { context } = owner;
+  const { transmit } = owner.answers;
   const { workspace, changed } = context;
-  const answers = new Map<string, { resolve(): void; reject(error: MeshError): void }>();
   let proposals: Promise<unknown> = Promise.resolve();
 
   /** This device's next running number on the chain's label. */
@@ -69,14 +67,6 @@ export function createMembership(
   /** Current, and nothing of a workspace founded here is still to be sent: what is new stands on it. */
   const mayAppend = () =>
     context.isPlaced() && context.greeting?.standing !== "founding" ? isCurrent() : null;
-
-  const transmit = (record: Uint8Array): Promise<void> => {
-    const { id } = decodeRecord(record).header;
-    return new Promise((resolve, reject) => {
-      answers.set(id, { resolve, reject });
-      owner.transmit(record);
-    });
-  };
 
   const attempt = async (
     draft: (chain: ChainState) => Promise<ChainEntry | null>,
@@ -219,18 +209,5 @@ export function createMembership(
     rootEntries,
     renewKey: (waitMs) => propose(async (chain) => (chain.stale ? keyring.newEpoch(chain) : null), waitMs),
     react,
-    acked(id) {
-      answers.get(id)?.resolve();
-      return answers.delete(id);
-    },
-    refused(id, error) {
-      answers.get(id)?.reject(error);
-      return answers.delete(id);
-    },
-    linkDown() {
-      for (const { reject } of answers.values())
-        reject(new MeshError("offline", "The link to the broker broke.", "It is tried again."));
-      answers.clear();
-    },
   };
 }

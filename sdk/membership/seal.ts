@@ -1,7 +1,7 @@
 /** Event → record, and record → event: the two ends of everything that is sealed. */
 import { equalBytes, fromUtf8, utf8 } from "#protocol/bytes.ts";
 import { authorAt, type ChainState, currentEpoch } from "#protocol/chain/state.ts";
-import { recordKey } from "#protocol/derive.ts";
+import { labelContentKey, recordKey } from "#protocol/derive.ts";
 import { MeshError } from "#protocol/errors.ts";
 import { LIMITS } from "#protocol/limits.ts";
 import type { Curves, Random } from "#protocol/ports.ts";
@@ -9,6 +9,7 @@ import {
   encodeHeader,
   encodeRecord,
   type Header,
+  isGuard,
   type Put,
   recordSignatureInput,
   type SealedRecord,
@@ -23,12 +24,25 @@ export type Sealer = {
   /** Seals under the current epoch and signs. @throws MeshError waiting_for_key, not_a_member */
   seal(
     chain: ChainState,
-    draft: { id: string; label: string; n: number; put: Put | null; event: MeshEvent },
+    draft: {
+      id: string;
+      label: string;
+      n: number;
+      put: Put | null;
+      event: MeshEvent;
+      /** Of a private topic. */
+      under?: { generation: number; key: Uint8Array } | null;
+    },
   ): Promise<Uint8Array>;
   /** Signature and author, as of the sequence. @throws MeshError bad_signature, unknown_device, wrong_author, chain_… */
   verify(chain: ChainState, hashes: readonly string[], record: SealedRecord, sequence: number): Promise<void>;
   /** Null without the key yet. @throws MeshError bad_seal, bad_key, bad_data */
   open(chain: ChainState, record: SealedRecord): Promise<Opened | null>;
+  /** The same under whichever of these content keys' secrets fits; null when none does. */
+  openUnder(
+    candidates: readonly Uint8Array[],
+    record: SealedRecord,
+  ): Promise<(Opened & { key: Uint8Array }) | null>;
 };
 
 /** A few windows of what is under way. */
@@ -64,16 +78,18 @@ export function createSealer(
     header.alg === "label" ? keyring.contentKey(header.epoch, header.to) : keyring.pair(chain, header);
 
   return {
-    async seal(chain, { id, label, n, put, event }) {
+    async seal(chain, { id, label, n, put, event, under = null }) {
       const epoch = currentEpoch(chain);
-      if (!epoch || !keyring.workspaceKey(epoch.number)) {
+      const receiver = chain.members.get(label);
+      const isGuest = chain.members.get(account.user)?.role === "guest";
+      if (isGuest && !receiver && !under) throw forMembers();
+      if (!epoch || (!isGuest && !keyring.workspaceKey(epoch.number))) {
         throw new MeshError(
           "waiting_for_key",
           "No member has handed over the workspace's key yet.",
           "It comes as soon as one is online.",
         );
       }
-      const receiver = chain.members.get(label);
       if (receiver && !receiver.active) throw notThere();
       const header: Header = {
         id,
@@ -84,10 +100,10 @@ export function createSealer(
         epoch: epoch.number,
         head: chain.head,
         alg: receiver ? "pair" : "label",
-        kid: receiver ? kidOf(chain, account.user, label) : "",
+        kid: receiver ? kidOf(chain, account.user, label) : under ? String(under.generation) : "",
         ...(put ? { put } : {}),
       };
-      const key = await contentKeyOf(chain, header);
+      const key = under ? labelContentKey(under.key, label) : await contentKeyOf(chain, header);
       if (!key) throw seedMissing();
       const headerBytes = encodeHeader(header);
       const body = sealBody(recordKey(key, workspace, headerBytes), utf8(JSON.stringify(event)), random);
@@ -96,7 +112,7 @@ export function createSealer(
         recordSignatureInput(workspace, headerBytes, body),
       );
       const record = encodeRecord(headerBytes, signature, body);
-      remember(id, record, event);
+      if (!isGuard(header)) remember(id, record, event);
       return record;
     },
 
@@ -114,6 +130,20 @@ export function createSealer(
       requireSeenHead(hashes, header);
     },
 
+    async openUnder(candidates, record) {
+      const { to } = record.header;
+      for (const key of candidates) {
+        const content = labelContentKey(key, to);
+        try {
+          const json = openBody(recordKey(content, workspace, record.headerBytes), record.body);
+          return { ...parseEvent(json), key };
+        } catch (error) {
+          if (!(error instanceof MeshError)) throw error;
+        }
+      }
+      return null;
+    },
+
     async open(chain, record) {
       const said = ownOf(record);
       if (said) {
@@ -126,6 +156,15 @@ export function createSealer(
       return parseEvent(json);
     },
   };
+}
+
+/** Guests hold no workspace key: they talk to members, and in private topics. */
+export function forMembers(): MeshError {
+  return new MeshError(
+    "not_allowed",
+    "Guests write to members and in private topics only.",
+    "Ask a member to add you to one: claudemesh topic add TOPIC YOU",
+  );
 }
 
 function notThere(): MeshError {

@@ -7,7 +7,7 @@ import { forwardedName, sessionById, sessionNames } from "../features/session.ts
 import type { Opened, Peer } from "../peer.ts";
 import { PERSONAL } from "../which-workspace.ts";
 import type { Workspace } from "../workspace.ts";
-import { memberNames, topicLabel, topicNames, waitingForKey } from "./names.ts";
+import { findTopic, memberNames, requireFullMember, topicNames, waitingForKey } from "./names.ts";
 
 export type Address = {
   label: string;
@@ -21,6 +21,7 @@ export type Address = {
 
 /** @throws MeshError unknown_address, unknown_topic, with the nearest names */
 export function resolveAddress(peer: Peer, workspace: Workspace, text: string): Address {
+  if (text === EVERYONE || text.startsWith("@")) requireFullMember(workspace);
   if (text === EVERYONE) return { label: EVERYONE, to: EVERYONE, toSession: null, topic: null, group: null };
   if (text.startsWith("#")) return topicAddress(workspace, text.slice(1));
   if (text.startsWith("@")) return groupAddress(workspace, text.slice(1));
@@ -120,7 +121,8 @@ function groupAddress(workspace: Workspace, name: string): Address {
 }
 
 function topicAddress(workspace: Workspace, name: string): Address {
-  return { label: topicLabel(workspace, name), to: `#${name}`, toSession: null, topic: name, group: null };
+  const topic = findTopic(workspace, name);
+  return { label: topic.label, to: `#${topic.name}`, toSession: null, topic: topic.name, group: null };
 }
 
 function findMember(workspace: Workspace, names: ReadonlyMap<string, string>, who: string): string | null {

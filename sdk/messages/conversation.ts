@@ -4,12 +4,11 @@ import { EVERYONE } from "#protocol/ids.ts";
 import type { Database, SqlRow } from "#protocol/ports.ts";
 import type { Opened, Peer } from "../peer.ts";
 import { type Address, resolveIn } from "./address.ts";
+import { MESSAGES } from "./inbox.ts";
 import { keepWords } from "./words.ts";
 
 /** Ranking looks at each hit: the newest are enough, and keep it within milliseconds. */
 const RANKED = 3000;
-
-const READ = "SELECT m.*, r.id IS NOT NULL AS read FROM messages m LEFT JOIN reads r ON r.id = m.id";
 
 export type Found = { opened: Opened; row: SqlRow };
 
@@ -37,16 +36,16 @@ function rowsWith(opened: Opened, address: Address | null, limit: number): Found
   const chain = opened.workspace.chain();
   const identities = (id: string) => JSON.stringify(chain ? identitiesOf(chain, id) : [id]);
   const rows = () => {
-    if (!address) return replica.db.sql(`${READ} ORDER BY m.id DESC LIMIT ?`).all(limit);
+    if (!address) return replica.db.sql(`${MESSAGES} ORDER BY m.id DESC LIMIT ?`).all(limit);
     const { label, toSession } = address;
     if (label === EVERYONE || address.topic !== null || label === me)
       return replica.db
-        .sql(`${READ} WHERE m.label = ?1 AND (?1 <> ?2 OR m.sender = ?2) ORDER BY m.id DESC LIMIT ?3`)
+        .sql(`${MESSAGES} WHERE m.label = ?1 AND (?1 <> ?2 OR m.sender = ?2) ORDER BY m.id DESC LIMIT ?3`)
         .all(label, me, limit);
     return replica.db
       .sql(
         `WITH theirs AS (SELECT value AS id FROM json_each(?1)), mine AS (SELECT value AS id FROM json_each(?2))
-         ${READ} WHERE (m.label IN theirs AND m.sender IN mine AND (?3 IS NULL OR m.to_session = ?3))
+         ${MESSAGES} WHERE (m.label IN theirs AND m.sender IN mine AND (?3 IS NULL OR m.to_session = ?3))
            OR (m.label IN mine AND m.sender IN theirs AND (?3 IS NULL OR m.session = ?3))
          ORDER BY m.id DESC LIMIT ?4`,
       )
@@ -69,12 +68,12 @@ export function rowsLike(db: Database, query: string, limit: number): SqlRow[] {
   while (keepWords(db));
   return db
     .sql(
-      `SELECT h.score, m.*, r.id IS NOT NULL AS read
-       FROM (SELECT position, score FROM
+      `${MESSAGES} JOIN
+            (SELECT position, score FROM
               (SELECT rowid AS position, rank AS score FROM message_words WHERE message_words MATCH ?
                ORDER BY rowid DESC LIMIT ${RANKED})
              ORDER BY score, position DESC LIMIT ?) h
-       JOIN messages m ON m.position = h.position LEFT JOIN reads r ON r.id = m.id
+         ON m.position = h.position
        ORDER BY h.score, m.position DESC`,
     )
     .all(matching(query), limit);

@@ -4,6 +4,7 @@ import type { Message } from "#protocol/features/message.ts";
 import type { SqlRow } from "#protocol/ports.ts";
 import type { Caller, Opened, Peer } from "../peer.ts";
 import type { Workspace } from "../workspace.ts";
+import { markRead } from "./marks.ts";
 import { memberNames } from "./names.ts";
 
 /**
@@ -18,6 +19,10 @@ export const FOR_ME = `
       AND NOT (m.sender = ?2 AND m.session IS NOT NULL AND m.session IN (SELECT value FROM json_each(?1)))
     )
   )`;
+
+/** Whole messages, `m`, as `toMessage` takes them. */
+export const MESSAGES = `SELECT m.*, EXISTS (SELECT 1 FROM reads WHERE id = m.id) AS read,
+  EXISTS (SELECT 1 FROM routes WHERE id = m.id AND state = 'possible') AS possible FROM messages m`;
 
 export function namesOf({ session }: Caller): string | null {
   return session && JSON.stringify(session.names);
@@ -40,15 +45,13 @@ export function countsOf(peer: Peer, caller: Caller): { sent: number; received: 
   return total;
 }
 
-/** Marks are the member's: read here is read in all sessions. */
 export function markAsRead(peer: Peer, messages: readonly Message[]): void {
   for (const { slug, workspace } of peer.readable(undefined)) {
     const mine = messages.filter((one) => one.workspace === slug && !one.read);
-    if (mine.length === 0) continue;
-    workspace.replica.db.transaction(() => {
-      for (const { id } of mine)
-        workspace.replica.db.sql("INSERT OR IGNORE INTO reads (id) VALUES (?)").run(id);
-    });
+    markRead(
+      workspace,
+      mine.map(({ id }) => id),
+    );
   }
 }
 
@@ -87,7 +90,12 @@ export function toMessage({ slug, workspace }: Opened, row: SqlRow): Message {
   return {
     id: String(row.id),
     workspace: slug,
-    from: { member: sender, name, address: session ? `${name}/${session}` : name, verified: false },
+    from: {
+      member: sender,
+      name,
+      address: session ? `${name}/${session}` : name,
+      ...workspace.trust.of(sender),
+    },
     to: String(row.to_text),
     topic: text(row.topic),
     text: String(row.text),
@@ -98,15 +106,12 @@ export function toMessage({ slug, workspace }: Opened, row: SqlRow): Message {
     sentAt: new Date(Number(row.sent_at)).toISOString(),
     receivedAt: row.at === null ? null : new Date(Number(row.at)).toISOString(),
     read: row.read === 1 || sender === workspace.me,
+    possiblyShown: row.possible === 1,
   };
 }
 
 export function messageById(opened: Opened, sender: string, id: string): Message | null {
-  const row = opened.workspace.replica.db
-    .sql(
-      "SELECT m.*, r.id IS NOT NULL AS read FROM messages m LEFT JOIN reads r ON r.id = m.id WHERE m.sender = ? AND m.id = ?",
-    )
-    .get(sender, id);
+  const row = opened.workspace.replica.db.sql(`${MESSAGES} WHERE m.sender = ? AND m.id = ?`).get(sender, id);
   return row ? toMessage(opened, row) : null;
 }
 

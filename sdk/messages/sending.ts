@@ -30,6 +30,7 @@ export async function sendMessage(
   const { workspace, slug } = opened;
   const { text, wait, waitMs = 10_000, priority = "next" } = options;
   requireText(text);
+  workspace.trust.requireKnown(address.label);
   if (wait && wait !== "stored" && !workspace.chain()?.members.has(address.label)) {
     throw new MeshError(
       "usage",

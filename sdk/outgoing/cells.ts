@@ -5,7 +5,6 @@
 import { MeshError } from "#protocol/errors.ts";
 import type { Clock } from "#protocol/ports.ts";
 import type { Put } from "#protocol/record.ts";
-import type { Keyring } from "../membership/keyring.ts";
 import { storedCell } from "../replica/records.ts";
 import type { PutOrder, Replica, StoredCell } from "../replica/replica.ts";
 
@@ -16,8 +15,8 @@ export type Cells = {
   putOf(label: string, order: PutOrder): Put;
   /** How an own put stands until the broker has placed it; null for one that others can be before, or without a key. */
   provisional(label: string, order: PutOrder): Put | null;
-  /** Of the value that a shared cell holds, as far as this replica knows; null for none. */
-  heldHash(label: string, name: string): string | null;
+  /** Of the value that a shared cell holds, or an own one, as far as this replica knows; null for none. */
+  heldHash(label: string, name: string, whose?: "own"): string | null;
   /** It was sealed, and goes out. */
   sealed(label: string, put: Put, hash: string): void;
   /** The broker says what the cell holds; null: nothing at all. */
@@ -26,11 +25,17 @@ export type Cells = {
   forget(): void;
 };
 
-export function createCells(replica: Replica, keyring: Keyring, me: string, clock: Clock): Cells {
+/** `cellKey`: of a named cell in a label; null as long as its key isn't here. */
+export function createCells(
+  replica: Replica,
+  cellKey: (label: string, name: string) => string | null,
+  me: string,
+  clock: Clock,
+): Cells {
   const newer = new Map<string, Standing>();
   const nameOf = (label: string, key: string, own: boolean) => `${label}/${key}/${own ? me : ""}`;
 
-  const hasKey = (label: string) => keyring.cellKey(label, "") !== null;
+  const hasKey = (label: string) => cellKey(label, "") !== null;
 
   const standingOf = (label: string, key: string, own: boolean): Standing | null => {
     const known = newer.get(nameOf(label, key, own)) ?? null;
@@ -41,7 +46,7 @@ export function createCells(replica: Replica, keyring: Keyring, me: string, cloc
   };
 
   const putOf: Cells["putOf"] = (label, { cell, own, ttlMs, tombstone, expect }) => {
-    const key = "key" in cell ? cell.key : keyring.cellKey(label, cell.name);
+    const key = "key" in cell ? cell.key : cellKey(label, cell.name);
     if (!key) {
       throw new MeshError(
         "waiting_for_key",
@@ -57,9 +62,9 @@ export function createCells(replica: Replica, keyring: Keyring, me: string, cloc
   return {
     putOf,
     provisional: (label, order) => (order.own && hasKey(label) ? putOf(label, order) : null),
-    heldHash(label, name) {
-      const key = keyring.cellKey(label, name);
-      const stored = key && storedCell(replica.db, label, key, "");
+    heldHash(label, name, whose) {
+      const key = cellKey(label, name);
+      const stored = key && storedCell(replica.db, label, key, whose === "own" ? me : "");
       return stored && isLive(stored, clock.now()) ? stored.hash : null;
     },
     sealed(label, { key, own, version, tombstone }, hash) {

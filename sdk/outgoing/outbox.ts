@@ -25,6 +25,8 @@ export type OutboxOwner = {
   ready(): boolean;
   /** @throws MeshError when this row can't be sealed */
   seal(row: OutboxRow): Promise<Uint8Array>;
+  /** Whether rows for that label can wait while others go out: a rewind comes when they needn't any more. */
+  canWait(label: string): boolean;
   transmit(records: readonly Uint8Array[]): void;
   /** This row alone is settled, refused for good. */
   refuse(row: OutboxRow, why: MeshError): void;
@@ -64,6 +66,7 @@ export function createOutbox(replica: Replica, owner: OutboxOwner, log: Log): Ou
       const rows = waiting.slice(0, room);
       const started = generation;
       const sealed: { row: OutboxRow; record: Uint8Array }[] = [];
+      let passed = 0;
       // Appends side by side; a put after what was sealed before it, since it may expect exactly that.
       const begun = rows.map((row) => (row.put ? null : sealing(row)));
       for (const [i, row] of rows.entries()) {
@@ -74,6 +77,10 @@ export function createOutbox(replica: Replica, owner: OutboxOwner, log: Log): Ou
         }
         const { error } = outcome;
         if (!(error instanceof MeshError)) throw error;
+        if (error.code === "waiting_for_key" && owner.canWait(row.label)) {
+          passed = row.position;
+          continue;
+        }
         if (error.code === "waiting_for_key") return;
         owner.refuse(row, error);
         break;
@@ -83,6 +90,7 @@ export function createOutbox(replica: Replica, owner: OutboxOwner, log: Log): Ou
         inFlight.add(row.id);
         position = row.position;
       }
+      position = Math.max(position, passed);
       owner.transmit(sealed.map(({ record }) => record));
     }
   };

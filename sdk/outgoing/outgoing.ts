@@ -6,13 +6,12 @@ import { decodeRecord, recordHash } from "#protocol/record.ts";
 import type { MeshEvent } from "#protocol/registry.ts";
 import type { Context } from "../context.ts";
 import { applyEvent } from "../feature.ts";
-import type { Membership } from "../membership/membership.ts";
+import type { TopicChanges } from "../membership/topic-changes.ts";
 import type { OutboxRow, PutOrder } from "../replica/replica.ts";
 import { isGone, requireHolder } from "./answers.ts";
 import { outdone } from "./cells.ts";
 import { createOutbox } from "./outbox.ts";
 
-const EPOCH_LIMIT_MS = 30_000;
 const RETRY_MS = 1000;
 
 export type Outgoing = {
@@ -29,6 +28,8 @@ export type Outgoing = {
   /** The put `id` came too late: the broker shows what its cell holds. */
   outdone(conflict: Conflict): Promise<void>;
   pump(): void;
+  /** A private topic has another key or other members: what waited for that is looked at again. */
+  rewind(): void;
   linkUp(): void;
   linkDown(): void;
   acked(id: string, seq: number): void;
@@ -42,43 +43,40 @@ export type Conflict = { id: string; seq: number; live: boolean; record: Uint8Ar
 export type OutgoingOwner = {
   transmit(records: readonly Uint8Array[]): void;
   wake(): void;
-  propose: Membership["propose"];
+  ready(): boolean;
+  topics: Pick<TopicChanges, "sealing" | "ended">;
+  /** Connects anew: the broker waits for a record that won't come. */
+  renew(): void;
   /** The broker has answered what can't be. */
   distrust(why: MeshError): void;
 };
 
 export function createOutgoing(context: Context, owner: OutgoingOwner): Outgoing {
-  const { ports, workspace, account, me, replica, commits, keyring, sealer, cells, features } = context;
-  /** Epochs of what is under way, so that a refusal tells which epoch is over. */
+  const { ports, workspace, account, me, replica, commits, topicKeys, sealer, cells, features } = context;
+  /** Epochs, or a topic's generations, of what is under way, so that a refusal tells which one is over. */
   const sealedUnder = new Map<string, number>();
+  /** Refused for now: the broker drops what follows until it returns. */
+  let awaited: string | null = null;
   let endedEpoch = -1;
   /** Sequences of what the broker says it has committed, until it shows it there. */
   const ackedAt = new Map<string, number>();
   /** Puts as they were transmitted on this link. */
   const underWay = new Map<string, Uint8Array>();
 
-  /** Sealing needs a link as a member, a verified chain, a fresh epoch and its key. Sets in motion what is missing. */
-  const ready = (): boolean => {
-    const { greeting, trouble, chain } = context;
-    const { state } = chain.placed;
-    const epoch = state && currentEpoch(state);
-    if (greeting?.standing !== "member" || trouble || context.isCatchingUp) return false;
-    if (!state || !epoch || !context.isPlaced()) return false;
-    const isVerified = state.head.height >= (greeting.chain?.height ?? 0);
-    if (!isVerified || !context.heads.areReached() || !keyring.workspaceKey(epoch.number)) return false;
-    if (state.stale) {
-      owner
-        .propose(async (chain) => (chain.stale ? keyring.newEpoch(chain) : null), EPOCH_LIMIT_MS)
-        .catch(context.failed);
-      return false;
-    }
-    return epoch.number > endedEpoch;
+  const ready = () => {
+    const { state } = context.chain.placed;
+    return owner.ready() && (state ? (currentEpoch(state)?.number ?? 0) : 0) > endedEpoch;
   };
 
   /** Sent again, it is the same record: what was sealed after it may expect exactly this one. */
-  const sealPut = async (state: ChainState, row: OutboxRow, order: PutOrder): Promise<Uint8Array> => {
+  const sealPut = async (
+    state: ChainState,
+    row: OutboxRow,
+    order: PutOrder,
+    under: ReturnType<TopicChanges["sealing"]> | null,
+  ): Promise<Uint8Array> => {
     const put = cells.putOf(row.label, order);
-    const record = underWay.get(row.id) ?? (await sealer.seal(state, { ...row, put }));
+    const record = underWay.get(row.id) ?? (await sealer.seal(state, { ...row, put, under }));
     underWay.set(row.id, record);
     cells.sealed(row.label, decodeRecord(record).header.put ?? put, recordHash(record));
     return record;
@@ -97,7 +95,9 @@ export function createOutgoing(context: Context, owner: OutgoingOwner): Outgoing
   const refuse = (id: string, why: MeshError) => {
     const row = replica.outboxRow(id);
     if (!row) return;
+    if (awaited === id) owner.renew();
     if (row.put) return settlePut(id, why);
+    const isOut = why.code === "not_in_topic";
     ports.log.warn({ workspace, id, code: why.code }, "a record was refused for good");
     const at = Math.floor(ports.clock.now());
     const receipt: MeshEvent = {
@@ -105,7 +105,7 @@ export function createOutgoing(context: Context, owner: OutgoingOwner): Outgoing
       states: [{ id, state: "refused", at, detail: why.message }],
     };
     replica.db.transaction(() => {
-      if (row.event.kind === "void") replica.dequeue(id);
+      if (row.event.kind === "void" || isOut) replica.dequeue(id);
       else replica.replaceOutbox(id, context.newId(), { kind: "void" });
       const record = {
         id,
@@ -118,6 +118,7 @@ export function createOutgoing(context: Context, owner: OutgoingOwner): Outgoing
       };
       applyEvent(features, context.index(), receipt, record);
     });
+    if (isOut) replica.renumberLabel(row.label, account.device.id);
     outbox.rewind();
     context.changed.notify();
   };
@@ -130,9 +131,13 @@ export function createOutgoing(context: Context, owner: OutgoingOwner): Outgoing
         const { state } = context.chain.placed;
         if (!state)
           throw new MeshError("waiting_for_key", "The chain isn't here yet.", "It comes with the link.");
-        sealedUnder.set(row.id, currentEpoch(state)?.number ?? 0);
-        return row.put ? sealPut(state, row, row.put) : sealer.seal(state, { ...row, put: null });
+        const under = topicKeys.has(row.label) ? owner.topics.sealing(row.label) : null;
+        sealedUnder.set(row.id, under?.generation ?? currentEpoch(state)?.number ?? 0);
+        return row.put
+          ? sealPut(state, row, row.put, under)
+          : sealer.seal(state, { ...row, put: null, under });
       },
+      canWait: (label) => topicKeys.has(label),
       transmit: owner.transmit,
       refuse: (row, why) => refuse(row.id, why),
     },
@@ -218,16 +223,19 @@ export function createOutgoing(context: Context, owner: OutgoingOwner): Outgoing
       else settlePut(id, outdone());
     },
     pump: outbox.pump,
+    rewind: outbox.rewind,
     linkUp() {
       sealedUnder.clear();
       ackedAt.clear();
       underWay.clear();
       cells.forget();
+      awaited = null;
       outbox.linkUp();
     },
     linkDown: outbox.linkDown,
     acked(id, seq) {
       sealedUnder.delete(id);
+      if (awaited === id) awaited = null;
       if (replica.outboxRow(id)) ackedAt.set(id, seq);
       outbox.acked(id);
       lookForEchoes();
@@ -244,7 +252,13 @@ export function createOutgoing(context: Context, owner: OutgoingOwner): Outgoing
         return outbox.rewind();
       }
       if (!ERRORS[error.code].retry) return refuse(frame.id, error);
-      if (error.code === "stale_epoch") {
+      if (!row) return owner.renew();
+      awaited ??= frame.id;
+      if (error.code === "stale_epoch" && topicKeys.has(row.label)) {
+        owner.topics.ended(row.label, sealedUnder.get(frame.id) ?? -1);
+        underWay.clear();
+        outbox.rewind();
+      } else if (error.code === "stale_epoch") {
         endedEpoch = Math.max(endedEpoch, sealedUnder.get(frame.id) ?? -1);
         underWay.clear();
         outbox.rewind();

@@ -37,8 +37,8 @@ export function faceOf(context: Context, boot: string, sessions: readonly Sessio
   return fittingFace({ boot, head, counters, sessions: "" }, live);
 }
 
-/** What this device has appended to labels that everybody can follow, without what still waits in the outbox. */
-function committedNumbers({ replica, chain }: Context): Record<string, number> {
+/** What this device has appended to labels that everybody can follow, private topics left out, without what still waits in the outbox. */
+function committedNumbers({ replica, chain, topicKeys }: Context): Record<string, number> {
   const rows = replica.db
     .sql(
       `SELECT label, n - (SELECT count(*) FROM outbox o WHERE o.label = c.label AND o.n > 0) AS n FROM counters c
@@ -46,7 +46,10 @@ function committedNumbers({ replica, chain }: Context): Record<string, number> {
     )
     .all(EVERYONE)
     .map(({ label, n }) => ({ label: String(label), n: Number(n) }))
-    .filter(({ label, n }) => n > 0 && label !== CHAIN && !chain.known.state?.members.has(label));
+    .filter(
+      ({ label, n }) =>
+        n > 0 && label !== CHAIN && !topicKeys.has(label) && !chain.known.state?.members.has(label),
+    );
   return Object.fromEntries(rows.slice(0, COUNTERS).map(({ label, n }) => [label, n]));
 }
 

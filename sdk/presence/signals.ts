@@ -4,7 +4,7 @@
  */
 import { fromBase64url, fromUtf8, toBase64url, utf8 } from "#protocol/bytes.ts";
 import { currentEpoch, isIn } from "#protocol/chain/state.ts";
-import { signalKey } from "#protocol/derive.ts";
+import { labelContentKey, signalKey } from "#protocol/derive.ts";
 import { type ErrorCode, errorShape, fromErrorShape, MeshError } from "#protocol/errors.ts";
 import { type Signal, signalClaims, signalInput } from "#protocol/frames.ts";
 import { LIMITS } from "#protocol/limits.ts";
@@ -51,9 +51,18 @@ export function createSignals(context: Context, owner: SignalsOwner): Signals {
   const bootOf = (dev: string) => owner.present().find((one) => one.dev === dev)?.face.boot ?? null;
 
   const keyFor = async (other: Target, from: string, epoch: number): Promise<Uint8Array | null> => {
-    if ("label" in other) return keyring.contentKey(epoch, other.label);
     const { state } = context.chain.known;
+    if ("label" in other && context.topicKeys.has(other.label)) return topicKey(other.label);
+    if ("label" in other) return keyring.contentKey(epoch, other.label);
     return state && keyring.pair(state, { from, to: other.member, kid: kidOf(state, from, other.member) });
+  };
+
+  /** Of a private topic; null while it is to be renewed. */
+  const topicKey = (label: string): Uint8Array | null => {
+    const { state } = context.chain.known;
+    const roster = context.rosters.current(label);
+    const isFresh = state && roster && context.rosters.staleness(label, state) === null;
+    return isFresh ? labelContentKey(roster.key, label) : null;
   };
 
   let sending: Promise<unknown> = Promise.resolve();

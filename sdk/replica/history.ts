@@ -13,7 +13,7 @@ export type History = {
 
 export type HistoryOwner = {
   verify(record: SealedRecord, seq: number): Promise<void>;
-  open(record: SealedRecord): Promise<Pick<Taken, "status" | "event">>;
+  open(record: SealedRecord, seq: number): Promise<Pick<Taken, "status" | "event">>;
   commit(taken: readonly Taken[]): Promise<void>;
 };
 
@@ -35,7 +35,7 @@ export function createHistory(replica: Replica, link: () => Link | null, owner: 
       try {
         const record = decodeRecord(bytes);
         await owner.verify(record, seq);
-        taken.push({ seq, at, record, height: null, ...(await owner.open(record)) });
+        taken.push({ seq, at, record, height: null, ...(await owner.open(record, seq)) });
       } catch (error) {
         if (!(error instanceof MeshError)) throw error;
         replica.refuse(seq, error.code, at);

@@ -1,6 +1,7 @@
 /** What comes in: verified and opened records into the replica, the indexes and the cursor, in one transaction each batch. */
 import type { ChainState } from "#protocol/chain/state.ts";
 import { MeshError } from "#protocol/errors.ts";
+import { isGuard } from "#protocol/record.ts";
 import type { MeshEvent } from "#protocol/registry.ts";
 import type { Context } from "../context.ts";
 import { type Applied, applyEvent, applyStep } from "../feature.ts";
@@ -34,6 +35,8 @@ export type IncomingOwner = {
   placed(): void;
   /** The chain has moved on; keys are learned. */
   chainChanged(): void;
+  /** Members of private topics are others now; `fresh`: those of which keys are new. */
+  topicsChanged(fresh: ReadonlySet<string>): void;
   /** The broker's chain can't be believed: the link has to end. */
   halt(): void;
   /** Something failed here: what isn't applied has to come again. */
@@ -104,8 +107,10 @@ export function createIncoming(context: Context, owner: IncomingOwner): Incoming
     for (const id of echoes) context.settle(id, "placed");
     if (echoes.length > 0) owner.placed();
     owner.moved();
+    context.changed.notify();
     const { state } = context.chain.known;
     if (batch.view !== placed && state) await afterChain(known.state, state);
+    await topicsMoved(batch.taken);
     if (resume.isDue(batch.through)) await resume.finish();
   };
 
@@ -113,6 +118,15 @@ export function createIncoming(context: Context, owner: IncomingOwner): Incoming
     const opened = await retryWaiting(replica, features, context.index(), context.open);
     for (const one of opened) context.tell({ type: "applied", ...one, isNew: true, isEcho: false });
     context.tell({ type: "key" });
+  };
+
+  /** With a key or a roster, what was said in a topic before it came can be judged. */
+  const topicsMoved = async (taken: readonly Taken[]) => {
+    const fresh = context.freshTopics.splice(0);
+    for (const label of fresh) await context.rosters.advance(label);
+    if (fresh.length === 0 && !taken.some(({ record }) => isGuard(record.header))) return;
+    await openWaiting();
+    owner.topicsChanged(new Set(fresh));
   };
 
   const afterChain = async (before: ChainState | null, state: ChainState) => {
@@ -149,7 +163,7 @@ export function createIncoming(context: Context, owner: IncomingOwner): Incoming
           throw error;
         }
       },
-      open: (view, record) => context.open(record, view),
+      open: (view, record, seq) => context.open(record, seq, view),
       commit,
       credit: owner.credit,
       distrust(error, where) {

@@ -1,7 +1,8 @@
 /** The features' tables: made, moved by each record, rebuilt from the records when a feature's tables change. */
 import { toBase64url, utf8 } from "#protocol/bytes.ts";
+import { MeshError } from "#protocol/errors.ts";
 import { sha256 } from "#protocol/hash.ts";
-import { decodeRecord, type Put, type SealedRecord } from "#protocol/record.ts";
+import { decodeRecord, isGuard, type Put, type SealedRecord } from "#protocol/record.ts";
 import type { MeshEvent } from "#protocol/registry.ts";
 import {
   type Applied,
@@ -14,8 +15,10 @@ import {
 } from "../feature.ts";
 import type { PutOrder, Replica, StoredRecord } from "./replica.ts";
 
+/** @throws MeshError for a record that says nothing */
 export type Opener = (
   record: SealedRecord,
+  seq: number | null,
 ) => Promise<{ status: StoredRecord["status"]; event: MeshEvent | null }>;
 
 const PAGE = 500;
@@ -93,17 +96,28 @@ async function walk(
 ) {
   const taken: Taken[] = [];
   let after = 0;
+  /** What was applied once is opened again; what waits is judged as if it came now. */
+  const opening = async (record: SealedRecord, { seq, status }: StoredRecord) => {
+    const isJudged = which === "applied" && !isGuard(record.header);
+    try {
+      return { ...(await open(record, isJudged ? null : seq)), error: null };
+    } catch (error) {
+      if (!(error instanceof MeshError) || which === "applied") throw error;
+      return { status, event: null, error };
+    }
+  };
   for (;;) {
     const page = replica.records(after, PAGE, which);
     const opened = await Promise.all(
       page.map(async (stored) => {
         const record = decodeRecord(stored.bytes);
-        return { stored, applied: appliedFrom(record, stored), ...(await open(record)) };
+        return { stored, applied: appliedFrom(record, stored), ...(await opening(record, stored)) };
       }),
     );
     replica.db.transaction(() => {
-      for (const { stored, applied, status, event } of opened) {
-        if (status !== stored.status) replica.setStatus(stored.position, status);
+      for (const { stored, applied, status, event, error } of opened) {
+        if (error) replica.giveBack(stored, error.code);
+        else if (status !== stored.status) replica.setStatus(stored.position, status);
         if (!event) continue;
         applyEvent(features, index, event, applied);
         if (which === "waiting") taken.push({ event, record: applied });

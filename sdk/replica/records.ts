@@ -1,7 +1,7 @@
 /** Which records a replica holds, and where: appends by their identity, puts by their cell, all by their sequence. */
 import { MeshError } from "#protocol/errors.ts";
 import type { Database, SqlRow } from "#protocol/ports.ts";
-import { type Put, recordHash, type SealedRecord } from "#protocol/record.ts";
+import { type Header, isGuard, type Put, recordHash, type SealedRecord } from "#protocol/record.ts";
 import type { RecordStatus, StoredCell } from "./replica.ts";
 
 /** new: wasn't here · placed: was here without a sequence · known: changes nothing · outdated: its cell holds a later put */
@@ -12,7 +12,8 @@ export function keepRecord(
   db: Database,
   { seq, at, record, status }: { seq: number; at: number; record: SealedRecord; status: RecordStatus },
 ): Keeping {
-  const { id, from: sender, dev, to: label, n, put } = record.header;
+  const { header } = record;
+  const { id, from: sender, dev, to: label, n, put } = header;
   const known = db.sql("SELECT position, seq FROM records WHERE sender = ? AND id = ?").get(sender, id);
   if (known && known.seq !== null) {
     if (Number(known.seq) !== seq) throw replayed();
@@ -26,10 +27,10 @@ export function keepRecord(
       status,
       Number(known.position),
     );
-    if (put) setCell(db, Number(known.position), put, sender, record.bytes, at);
+    if (put) setCell(db, Number(known.position), { ...header, put }, record.bytes, at);
     return "placed";
   }
-  if (put) {
+  if (put && !isGuard(header)) {
     const held = heldIn(db, label, put, sender);
     if (held && held.seq !== null && comesBefore(put, seq, held)) return "outdated";
     if (held) db.sql("DELETE FROM records WHERE position = ?").run(Number(held.position));
@@ -40,19 +41,27 @@ export function keepRecord(
        RETURNING position`,
     )
     .get(seq, sender, dev, id, at, label, n, status, record.bytes);
-  if (put) setCell(db, Number(kept?.position), put, sender, record.bytes, at);
+  if (put) setCell(db, Number(kept?.position), { ...header, put }, record.bytes, at);
   return "new";
 }
 
-function setCell(db: Database, position: number, put: Put, sender: string, bytes: Uint8Array, at: number) {
-  const { key, own, version, ttl, tombstone } = put;
+/** Guards stay, each in a cell of its own: who may say what in their label is judged by all of them. */
+function setCell(
+  db: Database,
+  position: number,
+  header: Pick<Header, "from" | "to"> & { put: Put },
+  bytes: Uint8Array,
+  at: number,
+) {
+  const { key, own, version, ttl, tombstone } = header.put;
+  const hash = recordHash(bytes);
   db.sql(
     "UPDATE records SET key = ?, owner = ?, version = ?, hash = ?, expires_at = ?, tombstone = ? WHERE position = ?",
   ).run(
-    key,
-    own ? sender : "",
+    isGuard(header) ? `${key}/${hash}` : key,
+    own ? header.from : "",
     version,
-    recordHash(bytes),
+    hash,
     ttl === null ? null : at + ttl,
     Number(tombstone),
     position,

@@ -70,13 +70,16 @@ const MIGRATIONS: readonly Migration[] = [
         label TEXT PRIMARY KEY, name TEXT NOT NULL, since INTEGER NOT NULL, complete INTEGER NOT NULL,
         joined INTEGER NOT NULL
       ) STRICT;
-      CREATE TABLE reads (id TEXT PRIMARY KEY) STRICT;
+      -- \`told\`: to the person's other machines.
+      CREATE TABLE reads (id TEXT PRIMARY KEY, told INTEGER NOT NULL DEFAULT 0) STRICT;
+      CREATE INDEX reads_untold ON reads (id) WHERE told = 0;
       CREATE TABLE receipts_due (
         id TEXT NOT NULL, member TEXT NOT NULL, state TEXT NOT NULL, at INTEGER NOT NULL, detail TEXT,
         sent INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (id, state)
       ) STRICT;
-      -- Which of my sessions a message to me, or to a room that I am in, was given to.
-      CREATE TABLE routes (id TEXT PRIMARY KEY, session TEXT NOT NULL) STRICT;
+      -- Which of my sessions a message to me, or to a room that I am in, was given to: 'given' before it is shown there,
+      -- 'shown' after; 'possible' where it isn't known whether it came to that, here or on another machine.
+      CREATE TABLE routes (id TEXT PRIMARY KEY, session TEXT, state TEXT NOT NULL) STRICT;
       CREATE TABLE refusals (seq INTEGER PRIMARY KEY, code TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
     `,
   },
@@ -92,7 +95,16 @@ const MIGRATIONS: readonly Migration[] = [
     `,
   },
   {
-    name: "0003-doubts",
+    name: "0003-topic-keys",
+    sql: `
+      -- Keys of private topics, each wrapped under a key of the seed that \`member\` and \`seed\` name.
+      CREATE TABLE topic_keys (
+        label TEXT NOT NULL, generation INTEGER NOT NULL, member TEXT NOT NULL, seed INTEGER NOT NULL, box BLOB NOT NULL
+      ) STRICT;
+    `,
+  },
+  {
+    name: "0004-doubts",
     sql: `
       -- What the broker said that can't be true, beyond records: how it greeted, faces, signals, another log. Counted.
       CREATE TABLE doubts (
@@ -174,6 +186,11 @@ export function openReplica(
         )
         .all(after, limit)
         .map(storedRecord),
+    /** A record that waited and is refused now that it can be judged. */
+    giveBack({ position, seq, at }: StoredRecord, code: string): void {
+      db.sql("DELETE FROM records WHERE position = ?").run(position);
+      if (seq !== null) db.sql("INSERT OR REPLACE INTO refusals VALUES (?, ?, ?)").run(seq, code, at);
+    },
     setStatus: (position: number, status: RecordStatus) =>
       db.sql("UPDATE records SET status = ? WHERE position = ?").run(status, position),
 
@@ -223,6 +240,40 @@ export function openReplica(
     replaceOutbox: (id: string, newId: string, event: MeshEvent) =>
       db.sql("UPDATE outbox SET id = ?, event = ? WHERE id = ?").run(newId, JSON.stringify(event), id),
 
+    /** Guards of a label that are here, in the order of their places; those that a log has lost come last. */
+    guards: (label: string): StoredRecord[] =>
+      db
+        .sql(
+          "SELECT * FROM records WHERE label = ?1 AND key > ?1 || '/' AND key < ?1 || '0' ORDER BY seq IS NULL, seq, version",
+        )
+        .all(label)
+        .map(storedRecord),
+    forgetLostGuards: (label: string) =>
+      db
+        .sql("DELETE FROM records WHERE label = ?1 AND seq IS NULL AND key > ?1 || '/' AND key < ?1 || '0'")
+        .run(label),
+    topicKeys: () =>
+      db
+        .sql("SELECT * FROM topic_keys ORDER BY rowid")
+        .all()
+        .map((row) => ({
+          label: String(row.label),
+          generation: Number(row.generation),
+          member: String(row.member),
+          seed: Number(row.seed),
+          box: blobOf(row.box),
+        })),
+    keepTopicKey: (label: string, generation: number, member: string, seed: number, box: Uint8Array) =>
+      db
+        .sql("INSERT INTO topic_keys (label, generation, member, seed, box) VALUES (?, ?, ?, ?, ?)")
+        .run(label, generation, member, seed, box),
+    /** What waited for the label won't be sent: once nothing does, its numbers go on where what was placed ends. */
+    renumberLabel(label: string, dev: string): void {
+      db.sql(
+        `UPDATE counters SET n = (SELECT coalesce(max(n), 0) FROM records WHERE label = ?1 AND dev = ?2)
+         WHERE label = ?1 AND NOT EXISTS (SELECT 1 FROM outbox WHERE label = ?1)`,
+      ).run(label, dev);
+    },
     doubt: (what: Doubtful, code: string, member: string | null, at: number) =>
       db
         .sql(
@@ -292,6 +343,10 @@ function toStatus(value: unknown): RecordStatus {
 }
 
 function blob(row: SqlRow): Uint8Array {
-  if (!(row.bytes instanceof Uint8Array)) throw new Error("bytes is a blob by its schema");
-  return row.bytes;
+  return blobOf(row.bytes);
+}
+
+function blobOf(value: SqlRow[string] | undefined): Uint8Array {
+  if (!(value instanceof Uint8Array)) throw new Error("it is a blob by its schema");
+  return value;
 }

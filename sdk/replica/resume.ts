@@ -7,7 +7,7 @@ import { MeshError } from "#protocol/errors.ts";
 import type { HelloAck } from "#protocol/frames.ts";
 import { recordIdTime } from "#protocol/ids.ts";
 import { LIMITS } from "#protocol/limits.ts";
-import { decodeRecord } from "#protocol/record.ts";
+import { decodeRecord, isGuard } from "#protocol/record.ts";
 import type { Context } from "../context.ts";
 import { chainSteps } from "../membership/chain.ts";
 import { chainForked } from "../membership/heads.ts";
@@ -79,8 +79,10 @@ export function createResume(context: Context, caughtUp: () => void): Resume {
     for (const stored of lost()) {
       const record = decodeRecord(stored.bytes);
       const { id, to: label, n, put } = record.header;
-      const { event } = await context.open(record);
-      if (!event || recordIdTime(id) < youngest) continue;
+      if (isGuard(record.header)) continue;
+      const { event } = await context.open(record, null);
+      // Keys are handed on anew, by who finds the topic's rosters lost.
+      if (!event || event.kind === "topic.keys" || recordIdTime(id) < youngest) continue;
       const order: PutOrder | null = put
         ? { cell: { key: put.key }, own: put.own, ttlMs: put.ttl, tombstone: put.tombstone, expect: "any" }
         : null;
@@ -123,8 +125,11 @@ export function createResume(context: Context, caughtUp: () => void): Resume {
           replica.setMeta("logId", ack.logId);
           replica.setCursor(0);
         });
-        if (!isFirst) context.heads.logChanged();
-        if (!isFirst) context.chain = { ...context.chain, placed: { state: null, hashes: [] } };
+        if (!isFirst) {
+          context.chain = { ...context.chain, placed: { state: null, hashes: [] } };
+          context.rosters.displaced();
+          context.heads.logChanged();
+        }
       }
       if (unconfirmed || isDisplaced() || replica.cursor() === 0) head = ack.head;
       context.isCatchingUp = head !== null;

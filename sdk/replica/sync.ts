@@ -5,7 +5,7 @@
 
 import { MeshError } from "#protocol/errors.ts";
 import { CHAIN } from "#protocol/ids.ts";
-import { decodeRecord, type SealedRecord } from "#protocol/record.ts";
+import { decodeRecord, isGuard, type SealedRecord } from "#protocol/record.ts";
 import type { MeshEvent } from "#protocol/registry.ts";
 import type { ChainStep } from "../feature.ts";
 import type { Push } from "../link/link.ts";
@@ -45,7 +45,7 @@ export type SyncOwner = {
   /** @throws MeshError when the chain entry is none */
   extend(view: ChainView, record: SealedRecord, seq: number): Promise<{ view: ChainView; height: number }>;
   verify(view: ChainView, record: SealedRecord, seq: number): Promise<void>;
-  open(view: ChainView, record: SealedRecord): Promise<Pick<Taken, "status" | "event">>;
+  open(view: ChainView, record: SealedRecord, seq: number): Promise<Pick<Taken, "status" | "event">>;
   /** One durable transaction. */
   commit(batch: Batch): Promise<void>;
   credit(records: number, bytes: number): void;
@@ -140,7 +140,10 @@ async function judgeBatch(
     reached({ seq, at });
     const record = decodeRecord(bytes);
     if (record.header.to !== CHAIN) {
-      judging.push(judgeRecord(owner, view, { seq, at, record }));
+      // What comes after a guard is judged by it, and it by what came before.
+      if (isGuard(record.header)) await Promise.all(judging);
+      const judged = judgeRecord(owner, view, { seq, at, record });
+      judging.push(isGuard(record.header) ? await judged : judged);
       continue;
     }
     const extended = await owner.extend(view, record, seq);
@@ -179,7 +182,7 @@ async function judgeRecord(
 ): Promise<Judged> {
   try {
     await owner.verify(view, record, seq);
-    return { taken: { seq, at, record, height: null, ...(await owner.open(view, record)) } };
+    return { taken: { seq, at, record, height: null, ...(await owner.open(view, record, seq)) } };
   } catch (error) {
     return error instanceof MeshError ? { refused: { seq, at, error } } : { failure: error };
   }

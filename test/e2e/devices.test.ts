@@ -115,3 +115,31 @@ test("a machine with notes and a team of its own brings both along", async () =>
   expect(peers.map(({ name }: { name: string }) => name).toSorted()).toEqual(["alice", "bob"]);
   await other.ok("send", "bob", "as alice", "--wait", "delivered");
 });
+
+test("with sessions on two machines a message for the person surfaces once; read on one it is read on both", async () => {
+  const { desk, laptop, bob } = await household();
+  const shown: Record<string, string[]> = { desk: [], laptop: [] };
+  const attach = async (person: Person, name: string) => {
+    const { daemon, close } = await person.client();
+    await daemon.session.attach({ id: name, cwd: `/work/${name}`, host: name }, (event) => {
+      if (event.type === "message") shown[name]?.push(event.message.text);
+    });
+    return close;
+  };
+  const endDesk = await attach(desk, "desk");
+  await attach(laptop, "laptop");
+  const said = Array.from({ length: 10 }, (_, i) => `message ${i}`);
+  for (const text of said) await bob.ok("send", "alice", text);
+  const all = () => [...(shown.desk ?? []), ...(shown.laptop ?? [])];
+  await eventually(async () => all().length >= said.length, "all to surface");
+  for (const person of [desk, laptop]) await hears(person, "message 9");
+  expect(all().toSorted()).toEqual(said);
+
+  await laptop.ok("inbox", "--mark-read");
+  const unread = async (person: Person) => (await person.ok("inbox", "--unread")).messages.length;
+  await eventually(async () => (await unread(desk)) === 0, "the marks");
+  endDesk();
+  await bob.ok("send", "alice", "for whoever is left");
+  await eventually(async () => shown.laptop?.includes("for whoever is left") ?? false, "the take-over");
+  expect(shown.desk).not.toContain("for whoever is left");
+});

@@ -66,7 +66,7 @@ test("the fields of send, message status, inbox and topic history", async () => 
   const message = {
     id: sent.id,
     workspace: "acme",
-    from: { member: text, name: "alice", address: "alice", verified: false },
+    from: { member: text, name: "alice", address: "alice", verified: false, keyChanged: null },
     to: "bob",
     topic: null,
     text: "hello",
@@ -77,6 +77,7 @@ test("the fields of send, message status, inbox and topic history", async () => 
     sentAt: time,
     receivedAt: time,
     read: false,
+    possiblyShown: false,
   };
   // Who came later isn't told how they came.
   expect(await bob.ok("inbox")).toEqual({ messages: [message], notices: [] });
@@ -121,7 +122,7 @@ test("the fields of peers", async () => {
     return peers.some(({ name, online }: { name: string; online: boolean }) => name === "bob" && online);
   };
   await eventually(isBobHere, "bob to be online");
-  const member = { member: text, workspace: "acme", online: true };
+  const member = { member: text, workspace: "acme", online: true, verified: false, keyChanged: null };
   const session = {
     id: "s-1",
     address: "alice/payments",

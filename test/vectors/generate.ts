@@ -5,11 +5,13 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { backupVectors } from "./backup.ts";
 import { chainVectors } from "./chain.ts";
 import { encodingVectors, idVectors } from "./encoding.ts";
 import { frameVectors, inviteLinkVectors, socketVectors } from "./frames.ts";
 import { deriveVectors, sealVectors } from "./keys.ts";
 import { recordVectors } from "./records.ts";
+import { safetyNumberVectors } from "./safety-number.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const folder = `${root}/protocol/vectors`;
@@ -24,6 +26,8 @@ const files = {
   frames: await frameVectors(),
   "invite-link": inviteLinkVectors(),
   socket: socketVectors(),
+  backup: await backupVectors(),
+  "safety-number": await safetyNumberVectors(),
 };
 
 mkdirSync(folder, { recursive: true });

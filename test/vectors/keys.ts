@@ -46,7 +46,7 @@ export async function deriveVectors() {
   const labels = derive.labelsKey(key);
   return {
     about:
-      'Every derived key. Each is HKDF-SHA256 (RFC 5869) with 32 bytes of output over `hkdf`, all in hex; `info` is "claudemesh/1/", the purpose, then its context: ids as their 16 bytes, epoch and seed number as big-endian u32, a presence\'s counter as u64. `given` are the arguments by name: keys in hex, ids in base64url. `labelIds`: the first 16 bytes of HMAC-SHA256(key, kind ":" name). `pairKeys`: X25519, then HSalsa20 with sixteen zeros, as NaCl\'s crypto_box_beforenm.',
+      'Every derived key. Each is HKDF-SHA256 (RFC 5869) with 32 bytes of output over `hkdf`, all in hex; `info` is "claudemesh/1/", the purpose, then its context: ids as their 16 bytes, epoch and seed number as big-endian u32, a presence\'s counter as u64. `given` are the arguments by name: keys in hex, ids in base64url. `labelIds`: the first 16 bytes of HMAC-SHA256(key, kind ":" name). `privateLabels`: the same of "private:", under the labels key of a private topic. `pairKeys`: X25519, then HSalsa20 with sixteen zeros, as NaCl\'s crypto_box_beforenm.',
     derivations: [
       derivation(
         "member",
@@ -106,6 +106,20 @@ export async function deriveVectors() {
         derive.presenceKey(key, device, bigCounter),
       ),
       derivation(
+        "own-cells",
+        { seed: hex(alice.seed), user: alice.id, workspace },
+        [alice.seed, fromBase64url(alice.id)],
+        [utf8("own-cells"), ws],
+        derive.ownCellsKey(alice.seed, alice.id, workspace),
+      ),
+      derivation(
+        "resting",
+        { seed: hex(alice.seed), user: alice.id, workspace },
+        [alice.seed, fromBase64url(alice.id)],
+        [utf8("resting"), ws],
+        derive.restingKey(alice.seed, alice.id, workspace),
+      ),
+      derivation(
         "invite",
         { secret: hex(invite) },
         [invite, NONE],
@@ -119,6 +133,12 @@ export async function deriveVectors() {
       name,
       hmac: hex(hmacSha256(labels, utf8(`topic:${name}`))),
       id: derive.labelId(labels, "topic", name),
+    })),
+    privateLabels: [fixedBytes("topic key")].map((topicKey) => ({
+      topicKey: hex(topicKey),
+      key: hex(derive.labelsKey(topicKey)),
+      hmac: hex(hmacSha256(derive.labelsKey(topicKey), utf8("private:"))),
+      id: derive.privateLabel(topicKey),
     })),
     pairKeys: [
       {
