@@ -12,6 +12,7 @@ import {
   forgedEntry,
   honest,
   isChain,
+  isFrom,
   onFrame,
   onPush,
   passing,
@@ -25,6 +26,7 @@ import {
   withRecord,
 } from "#test/lying-broker.ts";
 import { CALLER, createMesh, type Member } from "#test/mesh.ts";
+import { holdings, keptBy, openEverything } from "#test/open-everything.ts";
 
 async function three() {
   const mesh = await createMesh();
@@ -113,8 +115,10 @@ test("an entry kept back shows in the face of who knows it, though nothing is sa
 });
 
 test("a removal kept back from one: nobody who knows of it says anything that the removed can read", async () => {
-  const { alice, bob, carol } = await three();
+  const { mesh, alice, bob, carol } = await three();
   const removed = carol.peer.account.user;
+  const hers = await holdings(carol);
+  const head = keptBy(mesh.path).at(-1)?.seq ?? 0;
   bob.toDevice = withheld(isChain);
   await remove(alice, "carol");
   const before = alice.opened().workspace.chain()?.epochs.length ?? 0;
@@ -124,6 +128,11 @@ test("a removal kept back from one: nobody who knows of it says anything that th
   expect(epochOf(alice)?.number).toBe(before);
   expect(sent.map(({ header }) => header.epoch)).toEqual([before]);
   expect(epochOf(alice)?.sealed.has(removed)).toBe(false);
+  await alice.until(() => alice.opened().workspace.replica.outboxSize() === 0, "it to be placed");
+  const since = keptBy(mesh.path).filter(({ seq, record }) => seq > head && isFrom(alice)(record));
+  expect(since.length).toBeGreaterThan(0);
+  expect(openEverything(hers, since)).toEqual([]);
+  expect(openEverything(await holdings(alice), since).length).toBe(since.length);
   // And bob, who doesn't know of it, says nothing since alice's word has told him that there is something to know.
   await bob.until(() => troubleOf(bob) === "chain_withheld", "the distrust");
   await keepsBack(bob, "*", alice);

@@ -1,8 +1,12 @@
 // A broker that changes, re-wraps, repeats, reorders or drops what people say: nothing of it is taken for theirs.
 import { expect, test } from "vitest";
+import { systemRandom } from "#adapters/clock.ts";
+import { utf8 } from "#protocol/bytes.ts";
+import { recordKey } from "#protocol/derive.ts";
 import { decodeRecordFrame } from "#protocol/frames.ts";
 import { EVERYONE } from "#protocol/ids.ts";
-import { decodeRecord, type Header } from "#protocol/record.ts";
+import { decodeRecord, encodeHeader, type Header } from "#protocol/record.ts";
+import { sealBody } from "#protocol/seal.ts";
 import {
   all,
   complaint,
@@ -140,6 +144,27 @@ test("a device that isn't in the workspace speaks for nobody", async () => {
   expect(bob.refusals()).toEqual(["unknown_device"]);
 });
 
+test("what a member seals that is no event is refused, and those who talk meanwhile hear each other", async () => {
+  const { alice, bob, mallory } = await three();
+  const { workspace } = mallory.opened();
+  const words = passing(bob, isFrom(mallory));
+  await mallory.send("*", "an event");
+  const { header } = await words;
+  const changed = { ...header, id: stranger, n: header.n + 1 };
+  const key = recordKey(
+    workspace.keyring.contentKey(0, EVERYONE) ?? never(),
+    workspace.id,
+    encodeHeader(changed),
+  );
+  const body = sealBody(key, utf8("no event"), systemRandom);
+  say(bob, pushed(bob, await resigned(mallory, workspace.id, { header: changed, body })));
+  await bob.until(() => bob.refusals().length === 1, "the refusal");
+  expect(bob.refusals()).toEqual(["bad_data"]);
+  bob.cut();
+  await alice.send("bob", "still here");
+  await hears(bob, "still here");
+});
+
 test("a record pushed again at another place counts once, and is named", async () => {
   const { alice, bob } = await three();
   const words = passing(bob, isFrom(alice));
@@ -241,3 +266,7 @@ test("acknowledgements that come twice, or name another place, change nothing", 
   await alice.until(() => alice.opened().workspace.replica.outboxSize() === 0, "the echoes");
   expect(alice.refusals()).toEqual([]);
 });
+
+function never(): never {
+  throw new Error("mallory has the key");
+}

@@ -12,12 +12,12 @@ const CHAIN_LIMIT_MS = 10_000;
  * Whether what was acknowledged at `seq`, below the cursor, needn't come back: a put that was replaced since has no echo, nor
  * has what retention took while we were away; and what was refused here is named already.
  */
-export function isGone({ greeting, keyring, replica, me }: Context, row: OutboxRow, seq: number): boolean {
+export function isGone({ greeting, cells, replica, me }: Context, row: OutboxRow, seq: number): boolean {
   const { label, put } = row;
   if (seq <= (greeting?.floor ?? 0) || replica.isRefused(seq)) return true;
   if (!put) return false;
   const isShown = put.own || label === EVERYONE || label === me || isFollowed(replica.db, label);
-  const key = "key" in put.cell ? put.cell.key : keyring.cellKey(label, put.cell.name);
+  const key = cells.keyOf(label, put.cell);
   if (!isShown || !key || put.ttlMs !== null) return true;
   return cellSequence(replica.db, label, key, put.own ? me : "") > seq;
 }

@@ -11,6 +11,8 @@ import type { PutOrder, Replica, StoredCell } from "../replica/replica.ts";
 type Standing = { version: number; hash: string; live: boolean };
 
 export type Cells = {
+  /** Null as long as the key that names cells there isn't here. */
+  keyOf(label: string, cell: PutOrder["cell"]): string | null;
   /** The put's part of a header. @throws MeshError waiting_for_key */
   putOf(label: string, order: PutOrder): Put;
   /** How an own put stands until the broker has placed it; null for one that others can be before, or without a key. */
@@ -35,6 +37,7 @@ export function createCells(
   const newer = new Map<string, Standing>();
   const nameOf = (label: string, key: string, own: boolean) => `${label}/${key}/${own ? me : ""}`;
 
+  const keyOf: Cells["keyOf"] = (label, cell) => ("key" in cell ? cell.key : cellKey(label, cell.name));
   const hasKey = (label: string) => cellKey(label, "") !== null;
 
   const standingOf = (label: string, key: string, own: boolean): Standing | null => {
@@ -46,7 +49,7 @@ export function createCells(
   };
 
   const putOf: Cells["putOf"] = (label, { cell, own, ttlMs, tombstone, expect }) => {
-    const key = "key" in cell ? cell.key : cellKey(label, cell.name);
+    const key = keyOf(label, cell);
     if (!key) {
       throw new MeshError(
         "waiting_for_key",
@@ -60,6 +63,7 @@ export function createCells(
   };
 
   return {
+    keyOf,
     putOf,
     provisional: (label, order) => (order.own && hasKey(label) ? putOf(label, order) : null),
     heldHash(label, name, whose) {

@@ -1,7 +1,7 @@
 /** Which labels this device follows, beside those that it always does. */
 import { MeshError } from "#protocol/errors.ts";
 import type { Link } from "../link/link.ts";
-import type { Replica } from "./replica.ts";
+import { isFollowed, type Replica } from "./replica.ts";
 
 export type Labels = {
   followed(): string[];
@@ -24,8 +24,7 @@ export function createLabels(replica: Replica, link: () => Link | null): Labels 
         .sql("SELECT label FROM labels WHERE joined = 1")
         .all()
         .map((row) => String(row.label)),
-    follows: (label) =>
-      db.sql("SELECT 1 FROM labels WHERE label = ? AND joined = 1").get(label) !== undefined,
+    follows: (label) => isFollowed(db, label),
     wasFollowed: (label) => db.sql("SELECT 1 FROM labels WHERE label = ?").get(label) !== undefined,
     isComplete: (label) =>
       db.sql("SELECT 1 FROM labels WHERE label = ? AND complete = 1").get(label) !== undefined,
