@@ -127,7 +127,13 @@ test.each(Array.from({ length: SEEDS }, (_, i) => FIRST_SEED + i))("seed %i", as
         );
       }
       const { workspaces } = await world.ask(person.client().ask("audit.verify", { workspace: "acme" }));
-      expect(workspaces, "and all signatures and numbers hold").toMatchObject([{ ok: true, findings: [] }]);
+      const [verified] = workspaces as { ok: boolean; findings: { type: string }[] }[];
+      // A log that was restored is told, and no lie.
+      const lies = verified?.findings.filter(({ type }) => type !== "restored");
+      expect({ ok: verified?.ok, lies }, "and all signatures and numbers hold").toEqual({
+        ok: true,
+        lies: [],
+      });
     }
     const topics = [];
     for (const person of people)
