@@ -7,6 +7,7 @@ import type { Database } from "#protocol/ports.ts";
 import { message } from "#sdk/features/message.ts";
 import { rowsLike } from "#sdk/messages/conversation.ts";
 import { keepWords } from "#sdk/messages/words.ts";
+import { openReplica } from "#sdk/replica/replica.ts";
 import { type Bench, timed } from "./figure.ts";
 
 const MESSAGES = 100_000;
@@ -18,9 +19,8 @@ export const search: Bench = {
   name: "search",
   async run() {
     const folder = mkdtempSync(join(tmpdir(), "bench-"));
-    const db = openSqlite(join(folder, "messages.db"), [
-      { name: "0", sql: `CREATE TABLE reads (id TEXT PRIMARY KEY) STRICT; ${message.tables}` },
-    ]);
+    const { db } = openReplica((name, migrations) => openSqlite(join(folder, name), migrations), "messages");
+    db.exec(message.tables);
     fill(db);
     const measured: number[] = [];
     const floor: number[] = [];
