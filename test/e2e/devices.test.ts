@@ -121,7 +121,7 @@ test("with sessions on two machines a message for the person surfaces once; read
   const shown: Record<string, string[]> = { desk: [], laptop: [] };
   const attach = async (person: Person, name: string) => {
     const { daemon, close } = await person.client();
-    await daemon.session.attach({ id: name, cwd: `/work/${name}`, host: name }, (event) => {
+    await daemon.session.attach({ id: name, cwd: `/home/alice/${name}`, host: name }, (event) => {
       if (event.type === "message") shown[name]?.push(event.message.text);
     });
     return close;
