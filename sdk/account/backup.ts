@@ -12,12 +12,12 @@ import { fromBase64url, toBase64url } from "#protocol/bytes.ts";
 import { MeshError } from "#protocol/errors.ts";
 import type { Peer } from "../peer.ts";
 import type { PeerPorts } from "../ports.ts";
-import { type Brokers, brokerForNew } from "../which-broker.ts";
+import type { Brokers } from "../which-broker.ts";
 import { PERSONAL } from "../which-workspace.ts";
 import { certifyByRoot } from "./account.ts";
+import { ensurePersonal, ownHere } from "./entering.ts";
 import { type Identity, requiredIdentity } from "./identity.ts";
 import { openedRoot } from "./login.ts";
-import { isEmptyPersonal } from "./migration.ts";
 
 /**
  * `rootPassphrase`: opens the vault, so that its root comes along. `left`: slugs of workspaces that are on this machine only.
@@ -128,14 +128,14 @@ async function become(peer: Peer, brokers: Brokers, backup: Backup): Promise<voi
   document.set("device", peer.account.device.id, { name: peer.host });
   await peer.reopen();
   await peer.follow();
-  if (!peer.opened().some(({ slug }) => slug === PERSONAL))
-    await peer.create(PERSONAL, brokerForNew(brokers, person));
+  await ensurePersonal(peer, brokers);
 }
 
 function addWorkspaces({ person: { document } }: Peer, workspaces: Backup["workspaces"]): void {
-  const isKnown = (id: string) => document.entries().some(({ key }) => key === `workspace/${id}`);
+  // Those that were taken away, too.
+  const known = new Set(document.entries().map(({ key }) => key));
   for (const { id, slug, broker } of workspaces)
-    if (!isKnown(id)) document.set("workspace", id, { slug, broker });
+    if (!known.has(`workspace/${id}`)) document.set("workspace", id, { slug, broker });
 }
 
 /** @throws MeshError not_allowed where the vault has it, bad_data for one that isn't this account's */
@@ -148,16 +148,14 @@ async function rootOf({ curves }: Pick<PeerPorts, "curves">, { root, rootKey, ho
 
 /** Nothing is lost by what becomes another person's machine. @throws MeshError conflict */
 function requireNobody(peer: Peer): void {
-  const { person } = peer;
-  if (person.isLoggedOut()) return;
-  const home = person.home();
-  if (home)
+  const own = ownHere(peer);
+  if (!own) return;
+  if (own !== "workspaces")
     throw new MeshError(
       "conflict",
-      `This machine is logged in as ${home.email} at ${home.origin}, which is another account.`,
+      `This machine is logged in as ${own.email} at ${own.origin}, which is another account.`,
       "Log out first: claudemesh logout",
     );
-  if (peer.broken().length === 0 && peer.opened().every(isEmptyPersonal)) return;
   throw new MeshError(
     "conflict",
     `This machine has another account of its own, with more than an empty "${PERSONAL}".`,

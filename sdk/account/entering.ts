@@ -1,7 +1,7 @@
 /** A machine becomes one of an account's: what was on it comes along, and what the account has comes here. */
 import { MeshError } from "#protocol/errors.ts";
 import type { Peer } from "../peer.ts";
-import type { Brokers } from "../which-broker.ts";
+import { type Brokers, brokerForNew } from "../which-broker.ts";
 import { PERSONAL } from "../which-workspace.ts";
 import type { Workspace } from "../workspace.ts";
 import type { Home } from "./account.ts";
@@ -27,18 +27,31 @@ export async function goOver(
   return withFormer(identity, old, user);
 }
 
+/** What would be lost if this machine became another person's: the home it is logged in at, or workspaces of its own. */
+export function ownHere(peer: Peer): Home | "workspaces" | null {
+  const { person } = peer;
+  if (person.isLoggedOut()) return null;
+  const home = person.home();
+  if (home) return home;
+  return peer.broken().length === 0 && peer.opened().every(isEmptyPersonal) ? null : "workspaces";
+}
+
+/** Where none is. */
+export async function ensurePersonal(peer: Peer, brokers: Brokers): Promise<void> {
+  if (peer.opened().some(({ slug }) => slug === PERSONAL)) return;
+  await peer.create(PERSONAL, brokerForNew(brokers, peer.person));
+}
+
 /** Without a root at hand nothing can go over. @throws MeshError conflict, refused */
 export function requireNothing(peer: Peer): void {
-  const { person } = peer;
-  if (person.isLoggedOut()) return;
-  const home = person.home();
-  if (home)
+  const own = ownHere(peer);
+  if (!own) return;
+  if (own !== "workspaces")
     throw new MeshError(
       "conflict",
-      `This machine is logged in as ${home.email} at ${home.origin}.`,
+      `This machine is logged in as ${own.email} at ${own.origin}.`,
       "Log out first: claudemesh logout",
     );
-  if (peer.broken().length === 0 && peer.opened().every(isEmptyPersonal)) return;
   throw new MeshError(
     "refused",
     `This machine has an account of its own, with more than an empty "${PERSONAL}".`,

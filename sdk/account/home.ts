@@ -152,3 +152,11 @@ export function loggedOut(origin: string): MeshError {
     `claudemesh login --broker ${origin}`,
   );
 }
+
+export function notRegistered(): MeshError {
+  return new MeshError(
+    "not_registered",
+    "This account lives on this machine alone.",
+    "Register it: claudemesh login --broker URL --email YOU --register",
+  );
+}

@@ -13,7 +13,7 @@ import { MeshError } from "#protocol/errors.ts";
 import { LIMITS } from "#protocol/limits.ts";
 import type { PeerPorts } from "../ports.ts";
 import { type Account, accountOf } from "./account.ts";
-import { askHome, createHomeLink, entryOf } from "./home.ts";
+import { askHome, createHomeLink, entryOf, notRegistered } from "./home.ts";
 import { type Identity, requiredIdentity } from "./identity.ts";
 import type { Entered } from "./login.ts";
 
@@ -31,7 +31,7 @@ export async function offerPairing(
   isGone: () => boolean,
 ): Promise<Paired> {
   const { device, home, user } = account;
-  if (!home) throw onlyHere();
+  if (!home) throw notRegistered();
   if (device.via.length >= LIMITS.pairings) throw tooFar();
   const code = newCode(PAIRING_CODE, ports.random);
   const keys = pairingKeys(code);
@@ -105,14 +105,6 @@ async function taken(
 
 function over(): MeshError {
   return new MeshError("pairing_over", "Nobody used the code in its two minutes.", "Begin with a new code.");
-}
-
-function onlyHere(): MeshError {
-  return new MeshError(
-    "not_registered",
-    "This account lives on this machine alone.",
-    "Register it: claudemesh login --broker URL --email YOU --register",
-  );
 }
 
 function tooFar(): MeshError {

@@ -7,7 +7,8 @@ import { brokerOrigin } from "#protocol/frames.ts";
 import type { Handlers } from "#protocol/registry.ts";
 import { randomWords } from "#protocol/words.ts";
 import { currentSeed, type Home, newIdentity } from "../account/account.ts";
-import { enter, goOver, requireNothing } from "../account/entering.ts";
+import { ensurePersonal, enter, goOver, requireNothing } from "../account/entering.ts";
+import { notRegistered } from "../account/home.ts";
 import { readIdentity } from "../account/identity.ts";
 import {
   type Entered,
@@ -21,8 +22,7 @@ import {
 } from "../account/login.ts";
 import { usePairing } from "../account/pairing.ts";
 import type { Caller, Opened, Peer } from "../peer.ts";
-import { type Brokers, brokerForNew } from "../which-broker.ts";
-import { PERSONAL } from "../which-workspace.ts";
+import type { Brokers } from "../which-broker.ts";
 import type { Workspace } from "../workspace.ts";
 
 const WORDS = 6;
@@ -137,8 +137,7 @@ export function accountHandlers(
       const identity = await newIdentity(ports, secret);
       person.adopt(await goOver(peer, { identity, root: secret }, brokers.given ?? brokers.embedded));
       await peer.reopen();
-      if (!peer.opened().some(({ slug }) => slug === PERSONAL))
-        await peer.create(PERSONAL, brokerForNew(brokers, person));
+      await ensurePersonal(peer, brokers);
       peer.remember();
       return { userId: peer.account.user, workspaces: peer.opened().map(({ slug }) => slug) };
     },
@@ -187,12 +186,4 @@ export function goneOf(caller: Caller): () => boolean {
 
 export function deviceName(peer: Peer, id: string): string {
   return peer.person.document.get("device", id)?.name ?? id.slice(-8);
-}
-
-export function notRegistered(): MeshError {
-  return new MeshError(
-    "not_registered",
-    "This account lives on this machine alone.",
-    "Register it: claudemesh login --broker URL --email YOU --register",
-  );
 }
