@@ -5,6 +5,7 @@ import { backupHandlers } from "#sdk/features/backup.ts";
 import { deviceHandlers } from "#sdk/features/device.ts";
 import type { Caller, Peer } from "#sdk/peer.ts";
 import { peerHandlersOf } from "#sdk/registry.ts";
+import type { Delivery } from "./delivery/delivery.ts";
 import { whoamiHandler } from "./methods/account.ts";
 import { daemonHandlers } from "./methods/daemon.ts";
 import { feedHandlers } from "./methods/feed.ts";
@@ -16,6 +17,7 @@ import type { WorkspaceSockets } from "./workspace-sockets.ts";
 export function handlersOf(
   peer: Peer,
   sessions: Sessions,
+  delivery: Delivery,
   ports: DaemonPorts,
   config: DaemonConfig,
   sockets: Pick<WorkspaceSockets, "pathOf">,
@@ -30,6 +32,6 @@ export function handlersOf(
     device: deviceHandlers(peer),
     daemon: daemonHandlers(peer, ports, config, sockets),
     feed: feedHandlers(peer),
-    session: sessionHandlers(peer, sessions),
+    session: sessionHandlers(peer, sessions, delivery),
   };
 }

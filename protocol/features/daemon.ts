@@ -86,6 +86,11 @@ export const ownFace = z.object({
   summary: z.string().nullable(),
 });
 
+const sessionEvent = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("message"), message }),
+  z.object({ type: z.literal("post"), post: z.int(), line: z.string() }),
+]);
+
 export const sessionMethods = methods({
   /** Shows a session to colleagues for as long as the connection lives. */
   attach: {
@@ -94,9 +99,20 @@ export const sessionMethods = methods({
       id: z.string().min(1).max(100),
       cwd: z.string().min(1).max(4096),
       host: z.string().max(100),
+      /** Of a Claude client on this machine: its process, the folder of its configuration, and whether it has an inbox. */
+      claude: z
+        .strictObject({ pid: z.int().min(1), config: z.string().min(1).max(4096), inbox: z.boolean() })
+        .optional(),
     }),
     result: z.object({ name: z.string(), address: z.string() }),
-    event: z.object({ type: z.literal("message"), message }),
+    /** A message; or, for a Claude client, a line for its inbox socket, to be answered with `session.posted`. */
+    event: sessionEvent,
+  },
+  /** That line has been written to the session's inbox, or why not. */
+  posted: {
+    scope: "write",
+    params: z.strictObject({ post: z.int(), failed: z.string().max(500).optional() }),
+    result: done,
   },
   /** Those attached to this daemon. */
   list: {
@@ -111,7 +127,7 @@ export const sessionMethods = methods({
   /** Whether it may be disturbed. */
   status: {
     scope: "write",
-    params: z.strictObject({ status: sessionFace.shape.status }),
+    params: z.strictObject({ status: z.enum(["idle", "working", "dnd"]) }),
     result: ownFace,
   },
   /** What it has sent and was sent. */
@@ -149,4 +165,5 @@ export const feedMethods = methods({
   open: { scope: "read", params: z.strictObject({}), result: done, event: feedEvent },
 });
 
+export type SessionEvent = z.infer<typeof sessionEvent>;
 export type FeedEvent = z.infer<typeof feedEvent>;
