@@ -107,4 +107,7 @@ export const noDelivery: Delivery = {
   open: refuse,
   posted: refuse,
   refresh: refuse,
+  describe: refuse,
+  offer: refuse,
+  withdraw: refuse,
 };

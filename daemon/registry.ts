@@ -9,6 +9,7 @@ import type { Delivery } from "./delivery/delivery.ts";
 import { whoamiHandler } from "./methods/account.ts";
 import { daemonHandlers } from "./methods/daemon.ts";
 import { feedHandlers } from "./methods/feed.ts";
+import { hookHandlers } from "./methods/hook.ts";
 import { sessionHandlers } from "./methods/session.ts";
 import type { DaemonConfig, DaemonPorts } from "./ports.ts";
 import type { Sessions } from "./sessions.ts";
@@ -32,6 +33,6 @@ export function handlersOf(
     device: deviceHandlers(peer),
     daemon: daemonHandlers(peer, ports, config, sockets),
     feed: feedHandlers(peer),
-    session: sessionHandlers(peer, sessions, delivery),
+    session: { ...sessionHandlers(peer, sessions, delivery), ...hookHandlers(peer, sessions, delivery) },
   };
 }

@@ -3,7 +3,7 @@
  * there unasked. What became of them is read in the client's own files, which cost nothing while nothing happens.
  */
 import { MeshError } from "#protocol/errors.ts";
-import type { SessionEvent } from "#protocol/features/daemon.ts";
+import type { Reach, SessionEvent } from "#protocol/features/daemon.ts";
 import type { SessionStatus } from "#protocol/features/member.ts";
 import { seen, shownAs } from "#sdk/messages/handing-over.ts";
 import type { Peer } from "#sdk/peer.ts";
@@ -22,6 +22,12 @@ const DEAF_MS = 30_000;
 const MOST_UNSEEN = 20;
 
 export type ClaudeSession = {
+  client: ClaudeClient;
+  reach(): Reach;
+  trouble(): string | null;
+  /** A hook would put text before the model. The newest that waits is the one that is served. */
+  offer(hook: Hook): void;
+  withdraw(hook: Hook): void;
   look(): void;
   /** Looks anew at what its client says of itself. */
   refresh(): void;
@@ -29,6 +35,9 @@ export type ClaudeSession = {
   posted(post: number, failed: string | null): void;
   close(): void;
 };
+
+/** `take`: the text; null when there is none, or another hook waits in its place. */
+export type Hook = { waits: boolean; take(text: string | null): void };
 
 export function openClaudeSession(
   {
@@ -48,6 +57,9 @@ export function openClaudeSession(
   const underWay = new Map<number, { done(): void; fail(why: string): void }>();
   let bypasses = false;
   let closed = false;
+  let hook: Hook | null = null;
+  /** When the last one was there: a client arms the next after its turn. */
+  let hasWaited = false;
   /** Nothing is posted before it is known what the client asks its person for. */
   let isKnown = false;
 
@@ -112,9 +124,34 @@ export function openClaudeSession(
     );
   };
 
+  const postToInbox = (content: string) =>
+    new Promise<void>((resolve, reject) => {
+      const post = nextPost();
+      const end = () => {
+        cancel();
+        underWay.delete(post);
+      };
+      const fail = (why: string) => {
+        end();
+        reject(new MeshError("offline", `The session can't be reached: ${why}.`, "See `claudemesh doctor`."));
+      };
+      const done = () => {
+        end();
+        resolve();
+      };
+      const cancel = timers.after(POST_LIMIT_MS, () => fail("its adapter doesn't answer"));
+      underWay.set(post, { done, fail });
+      pace.take();
+      const line = { type: "user", message: { role: "user", content }, priority: "next" };
+      emit({ type: "post", post, line: JSON.stringify(line) });
+    });
+
   const carrier: Carrier = {
-    wait: () =>
-      !client.inbox || !isKnown || unseen.size >= MOST_UNSEEN || session.deaf ? null : pace.wait(),
+    wait() {
+      if (!isKnown || unseen.size >= MOST_UNSEEN) return null;
+      if (hook) return 0;
+      return client.inbox && !session.deaf ? pace.wait() : null;
+    },
     verdict,
     async carry(messages) {
       const shared = peer.opened().filter(({ workspace }) => workspace.broker !== null);
@@ -122,28 +159,10 @@ export function openClaudeSession(
         messages.map(({ message }) => message),
         shared.length > 1,
       );
-      const post = nextPost();
-      pace.take();
-      await new Promise<void>((resolve, reject) => {
-        const cancel = timers.after(POST_LIMIT_MS, () => settle.fail("the adapter doesn't answer"));
-        const settle = {
-          done() {
-            cancel();
-            underWay.delete(post);
-            resolve();
-          },
-          fail(why: string) {
-            cancel();
-            underWay.delete(post);
-            reject(
-              new MeshError("offline", `The session can't be reached: ${why}.`, "See `claudemesh doctor`."),
-            );
-          },
-        };
-        underWay.set(post, settle);
-        const line = { type: "user", message: { role: "user", content }, priority: "next" };
-        emit({ type: "post", post, line: JSON.stringify(line) });
-      });
+      if (hook) {
+        hook.take(content);
+        hook = null;
+      } else await postToInbox(content);
       for (const { given } of messages) {
         unseen.add(shortId(given.id));
         expectTaken(shortId(given.id));
@@ -167,6 +186,26 @@ export function openClaudeSession(
     .catch(failed);
 
   return {
+    client,
+    reach: () => (client.inbox ? "inbox" : hasWaited ? "wake" : "context"),
+    trouble() {
+      if (session.deaf) return "what was posted to it didn't come to its model";
+      const inbound = client.inbox ? files.inbound(client.config) : "accept";
+      if (inbound !== "accept") return `its person has set crossSessionInbound: ${inbound}`;
+      return bypasses ? "it runs without permission prompts: messages are held" : null;
+    },
+    offer(next) {
+      hook?.take(null);
+      hook = next;
+      hasWaited ||= next.waits;
+      box.look();
+      if (next.waits || hook === null) return;
+      hook = null;
+      next.take(null);
+    },
+    withdraw(one) {
+      if (hook === one) hook = null;
+    },
     look: box.look,
     refresh,
     posted(post, failed) {
@@ -181,6 +220,7 @@ export function openClaudeSession(
       transcript.close();
       for (const cancel of untaken.values()) cancel();
       for (const { fail } of underWay.values()) fail("it has gone");
+      hook?.take(null);
     },
   };
 }

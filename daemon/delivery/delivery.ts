@@ -1,17 +1,17 @@
 /** How each attached session is reached: a Claude session by its client's inbox, any other by the stream that it opened. */
-import type { SessionEvent } from "#protocol/features/daemon.ts";
+import type { Reach, SessionEvent } from "#protocol/features/daemon.ts";
 import type { Peer } from "#sdk/peer.ts";
 import type { ClaudeClient, ClaudeFiles } from "../ports.ts";
 import type { AttachedSession, Sessions } from "../sessions.ts";
-import { openClaudeSession } from "./claude-session.ts";
+import { type ClaudeSession, type Hook, openClaudeSession } from "./claude-session.ts";
 import { createPostBox } from "./post-box.ts";
 
-type Reached = {
-  look(): void;
-  refresh?(): void;
-  posted?(post: number, failed: string | null): void;
-  close(): void;
-};
+type Client = Pick<ClaudeClient, "pid" | "config">;
+
+const keyOf = ({ pid, config }: Client) => `${pid} ${config}`;
+
+type Reached = ClaudeSession | Stream;
+type Stream = { reach(): Reach; trouble(): null; look(): void; close(): void };
 
 export type Delivery = ReturnType<typeof createDelivery>;
 
@@ -19,6 +19,9 @@ export function createDelivery(peer: Peer, sessions: Sessions, files: ClaudeFile
   const reached = new Map<AttachedSession, Reached>();
   let posts = 0;
   const nextPost = () => ++posts;
+  const early = new Map<string, Hook>();
+  const sessionOf = (client: Client) => clients().find((one) => keyOf(one.client) === keyOf(client)) ?? null;
+  const clients = () => [...reached.values()].filter((one) => "client" in one);
 
   peer.listen((_, happening) => {
     if (happening.type !== "given") return;
@@ -39,23 +42,45 @@ export function createDelivery(peer: Peer, sessions: Sessions, files: ClaudeFile
         : openStream(peer, session, emit);
       reached.set(session, one);
       one.look();
+      const hook = client && early.get(keyOf(client));
+      if (client && hook) {
+        early.delete(keyOf(client));
+        this.offer(client, hook);
+      }
       return () => {
         reached.delete(session);
         one.close();
       };
     },
     posted(post: number, failed: string | null) {
-      for (const one of reached.values()) one.posted?.(post, failed);
+      for (const one of clients()) one.posted(post, failed);
     },
     /** Looks anew at what the clients say of themselves: one may have begun another session just now. */
     refresh() {
-      for (const { refresh } of reached.values()) refresh?.();
+      for (const { refresh } of clients()) refresh();
+    },
+    /** How it is reached, and what keeps messages from its model. */
+    describe(session: AttachedSession): { reach: Reach; trouble: string | null } {
+      const one = reached.get(session);
+      return { reach: one?.reach() ?? "stream", trouble: one?.trouble() ?? null };
+    },
+    /** A hook would put what waits for that client's session before its model. With an inbox there is nothing for it to do. */
+    offer(client: Client, hook: Hook): void {
+      const session = sessionOf(client);
+      // A client runs its first hooks before its servers are up.
+      if (!session && hook.waits) early.set(keyOf(client), hook);
+      else if (!session || session.client.inbox) hook.take(null);
+      else session.offer(hook);
+    },
+    withdraw(client: Client, hook: Hook): void {
+      if (early.get(keyOf(client)) === hook) early.delete(keyOf(client));
+      sessionOf(client)?.withdraw(hook);
     },
   };
 }
 
-function openStream(peer: Peer, session: AttachedSession, emit: (event: SessionEvent) => void): Reached {
-  return createPostBox(peer, session, {
+function openStream(peer: Peer, session: AttachedSession, emit: (event: SessionEvent) => void): Stream {
+  const box = createPostBox(peer, session, {
     wait: () => 0,
     verdict: () => ({ post: true }),
     async carry(messages) {
@@ -63,4 +88,5 @@ function openStream(peer: Peer, session: AttachedSession, emit: (event: SessionE
       return {};
     },
   });
+  return { ...box, reach: () => "stream", trouble: () => null };
 }

@@ -10,7 +10,7 @@ export function sessionHandlers(
   peer: Peer,
   sessions: Sessions,
   delivery: Delivery,
-): Handlers<Caller>["session"] {
+): Omit<Handlers<Caller>["session"], "hook" | "line"> {
   const faceOf = ({ id, name, status, summary }: AttachedSession) => ({
     id,
     name,
@@ -55,10 +55,10 @@ export function sessionHandlers(
       return {};
     },
     list: () => ({
-      sessions: sessions.list().map(({ since, chosen: _, doing: __, deaf: ___, ...face }) => ({
-        ...face,
-        since: new Date(since).toISOString(),
-      })),
+      sessions: sessions.list().map((session) => {
+        const { since, chosen: _, doing: __, deaf: ___, ...face } = session;
+        return { ...face, since: new Date(since).toISOString(), ...delivery.describe(session) };
+      }),
     }),
     name: ({ name }, caller) => change(caller, { name }),
     summary: ({ text }, caller) => change(caller, { summary: text === "" ? null : text }),
