@@ -108,6 +108,7 @@ export const noDelivery: Delivery = {
   posted: refuse,
   refresh: refuse,
   describe: refuse,
+  check: refuse,
   offer: refuse,
   withdraw: refuse,
 };

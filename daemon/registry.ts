@@ -31,7 +31,7 @@ export function handlersOf(
       ...whoamiHandler(peer, ports, config.brokers),
     },
     device: deviceHandlers(peer),
-    daemon: daemonHandlers(peer, ports, config, sockets),
+    daemon: daemonHandlers(peer, sessions, delivery, ports, config, sockets),
     feed: feedHandlers(peer),
     session: { ...sessionHandlers(peer, sessions, delivery), ...hookHandlers(peer, sessions, delivery) },
   };

@@ -11,7 +11,7 @@ type Client = Pick<ClaudeClient, "pid" | "config">;
 const keyOf = ({ pid, config }: Client) => `${pid} ${config}`;
 
 type Reached = ClaudeSession | Stream;
-type Stream = { reach(): Reach; trouble(): null; look(): void; close(): void };
+type Stream = Pick<ClaudeSession, "look" | "close">;
 
 export type Delivery = ReturnType<typeof createDelivery>;
 
@@ -60,9 +60,16 @@ export function createDelivery(peer: Peer, sessions: Sessions, files: ClaudeFile
       for (const { refresh } of clients()) refresh();
     },
     /** How it is reached, and what keeps messages from its model. */
-    describe(session: AttachedSession): { reach: Reach; trouble: string | null } {
+    describe(session: AttachedSession): { reach: Reach; trouble: string | null; heardAt: number | null } {
       const one = reached.get(session);
-      return { reach: one?.reach() ?? "stream", trouble: one?.trouble() ?? null };
+      return one && "client" in one
+        ? { reach: one.reach(), trouble: one.trouble(), heardAt: one.heardAt() }
+        : { reach: "stream", trouble: null, heardAt: null };
+    },
+    /** Whether a nonce comes to its model within that time. @throws MeshError offline */
+    async check(session: AttachedSession, limitMs: number): Promise<boolean> {
+      const one = reached.get(session);
+      return one !== undefined && "client" in one && (await one.check(limitMs));
     },
     /** A hook would put what waits for that client's session before its model. With an inbox there is nothing for it to do. */
     offer(client: Client, hook: Hook): void {
@@ -80,7 +87,7 @@ export function createDelivery(peer: Peer, sessions: Sessions, files: ClaudeFile
 }
 
 function openStream(peer: Peer, session: AttachedSession, emit: (event: SessionEvent) => void): Stream {
-  const box = createPostBox(peer, session, {
+  return createPostBox(peer, session, {
     wait: () => 0,
     verdict: () => ({ post: true }),
     async carry(messages) {
@@ -88,5 +95,4 @@ function openStream(peer: Peer, session: AttachedSession, emit: (event: SessionE
       return {};
     },
   });
-  return { ...box, reach: () => "stream", trouble: () => null };
 }

@@ -57,7 +57,8 @@ export function sessionHandlers(
     list: () => ({
       sessions: sessions.list().map((session) => {
         const { since, chosen: _, doing: __, deaf: ___, ...face } = session;
-        return { ...face, since: new Date(since).toISOString(), ...delivery.describe(session) };
+        const { reach, trouble } = delivery.describe(session);
+        return { ...face, since: new Date(since).toISOString(), reach, trouble };
       }),
     }),
     name: ({ name }, caller) => change(caller, { name }),
