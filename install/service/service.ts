@@ -151,7 +151,7 @@ async function restore(manager: ServiceManager, before: Before, made: readonly s
   await manager.reload();
   if (before.enabled) await manager.enable();
   else await manager.disable();
-  if (before.isRunning) await manager.start();
+  if (before.isRunning) await startDaemon([], { attached: false, limitMs: START_LIMIT_MS });
 }
 
 /** One that runs without the service would keep it from its place. What waits in its outbox is in the database. */

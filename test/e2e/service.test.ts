@@ -1,10 +1,11 @@
 // The daemon as a service of a real systemd: start, crash, stop, update, repair, and everything undone.
-import { existsSync, lstatSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { launcherPath } from "#adapters/start-daemon.ts";
 import { VERSION } from "#adapters/version.ts";
-import { installVersion } from "./installation.ts";
+import { installCopy, installVersion } from "./installation.ts";
 import { startUserSystemd, type UserSystemd, whyNoSystemd } from "./user-systemd.ts";
 import { eventually } from "./waiting.ts";
 
@@ -42,9 +43,9 @@ async function step(
   what: "apply" | "undo",
   launcher = launcherPath,
 ) {
-  const root = join(launcher, "..", "..");
+  const module = pathToFileURL(join(launcher, "..", "..", "install/service/service.ts"));
   const source = `
-    import { ${which} } from "${root}/install/service/service.ts";
+    import { ${which} } from "${module}";
     const step = await ${which}();
     await step.apply();
     ${what === "undo" ? "await step.undo();" : ""}`;
@@ -187,12 +188,11 @@ systemTest(
 systemTest(
   "a launcher that has gone: verbs go on without the service and say so, doctor --fix writes it anew",
   async () => {
-    await up();
-    await install();
-    await ok(["down"]);
-    const path = join(systemd.home, ".config/systemd/user", UNIT);
-    writeFileSync(path, readFileSync(path, "utf8").replaceAll(launcherPath, "/nowhere/bin/claudemesh"));
-    await systemd.systemctl("daemon-reload");
+    const launcher = installVersion(systemd.folder, VERSION);
+    await up(launcher);
+    await install(launcher);
+    await ok(["down"], launcher);
+    rmSync(join(launcher, "..", ".."), { recursive: true });
     const { stderr } = await verb(["peers"]);
     expect(stderr).toContain("has gone");
     expect((await verb(["doctor"])).code).toBe(1);
@@ -202,6 +202,13 @@ systemTest(
     expect(await mainPid()).toBe(await pidOf());
   },
 );
+
+systemTest("a folder's name may hold what means something to systemd", async () => {
+  const launcher = installCopy(systemd.folder, `50% of $HOME's "%h"`, () => {});
+  await up(launcher);
+  await install(launcher);
+  expect(await mainPid()).toBe(await pidOf(launcher));
+});
 
 systemTest("taken back, or removed, it leaves the home as it was", async () => {
   await up();
