@@ -19,9 +19,7 @@ export async function serviceChecks(): Promise<Check[]> {
     if ("absent" in manager)
       return [told(`none: ${manager.absent}. Verbs start the daemon when they need it.`)];
     if (!existsSync(manager.path))
-      return [
-        told("not installed; `claudemesh install` has the daemon start at login, and again when it fails"),
-      ];
+      return [told("not installed; `install` has the daemon start at login, and again when it fails")];
     const spec = readSpec(readFileSync(manager.path, "utf8"));
     if (spec === null) return [fileCheck(manager, spec)];
     const state = await manager.state();

@@ -155,7 +155,7 @@ async function restore(manager: ServiceManager, before: Before, made: readonly s
 }
 
 /** One that runs without the service would keep it from its place. What waits in its outbox is in the database. */
-async function endDaemon(home: string): Promise<void> {
+export async function endDaemon(home: string): Promise<void> {
   try {
     const client = await connectDaemon(socketPath(home), { client: "cli", version: VERSION });
     await client.daemon.daemon.stop({});
