@@ -46,7 +46,7 @@ async function step(
   const module = pathToFileURL(join(launcher, "..", "..", "install/service/service.ts"));
   const source = `
     import { ${which} } from "${module}";
-    const step = await ${which}();
+    const [step] = (await ${which}()).steps;
     await step.apply();
     ${what === "undo" ? "await step.undo();" : ""}`;
   const { code, stderr } = await systemd.run(process.execPath, ["--input-type=module", "--eval", source]);
