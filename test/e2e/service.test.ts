@@ -1,5 +1,5 @@
 // The daemon as a service of a real systemd: start, crash, stop, update, repair, and everything undone.
-import { existsSync, lstatSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -109,15 +109,32 @@ systemTest("a daemon that is killed comes back by itself", async () => {
 systemTest("while it waits for its next try, a verb starts it at once, and down keeps it down", async () => {
   await up();
   await install();
+  const dropIn = join(systemd.home, ".config/systemd/user", `${UNIT}.d`);
+  mkdirSync(dropIn);
+  writeFileSync(join(dropIn, "long.conf"), "[Service]\nRestartSec=1h\nRestartMaxDelaySec=infinity\n");
+  await systemd.systemctl("daemon-reload");
+  const waits = () => eventually(async () => (await show("SubState")) === "auto-restart", "the wait");
   await kill9();
-  await eventually(async () => (await show("SubState")) === "auto-restart", "the wait");
+  await waits();
+  const { stdout } = await verb(["doctor"]);
+  expect(stdout).toContain("It fails, and is started again after a while: it ended by signal (9)");
   const { daemon } = await ok(["status"]);
   expect(await mainPid()).toBe(daemon.pid);
 
   await kill9();
-  await eventually(async () => (await show("SubState")) === "auto-restart", "the wait");
+  await waits();
   expect(await ok(["down"])).toEqual({ stopped: true });
   expect(await show("ActiveState")).toBe("inactive");
+});
+
+systemTest("it starts with what a login starts", async () => {
+  await up();
+  await install();
+  await ok(["down"]);
+  await systemd.systemctl("stop", "default.target");
+  await systemd.systemctl("start", "default.target");
+  await eventually(async () => (await verb(["status", "--no-start"])).code === 0, "the daemon");
+  expect(await mainPid()).toBe(await pidOf());
 });
 
 systemTest("down stops it for good, two verbs at once start it, and flags of up are remembered", async () => {
@@ -225,3 +242,22 @@ systemTest("taken back, or removed, it leaves the home as it was", async () => {
   expect(everything(systemd.home)).toEqual(before);
   expect(existsSync(join(systemd.home, ".claudemesh/install/service.json"))).toBe(false);
 });
+
+systemTest(
+  "an installation that fails, or would write over somebody's own unit, changes nothing",
+  async () => {
+    await up();
+    await ok(["down"]);
+    writeFileSync(join(systemd.home, ".claudemesh/config.json"), "{");
+    const before = everything(systemd.home);
+    await expect(install()).rejects.toThrow("config.json is damaged");
+    expect(everything(systemd.home)).toEqual(before);
+
+    const units = join(systemd.home, ".config/systemd/user");
+    mkdirSync(units, { recursive: true });
+    writeFileSync(join(units, UNIT), "[Service]\nExecStart=/bin/true\n");
+    const own = everything(systemd.home);
+    await expect(install()).rejects.toThrow("claudemesh didn't write it");
+    expect(everything(systemd.home)).toEqual(own);
+  },
+);
