@@ -71,8 +71,10 @@ function readState(said: string | null, enabled: boolean): ServiceState {
   const code = Number.parseInt(field("last exit code"), 10);
   const failed = code > 0;
   const running = field("state") === "running" && pid > 0;
+  // launchd takes its time between two starts, also when it is told to.
+  const starting = field("state").startsWith("spawn");
   return {
-    state: running ? "running" : failed ? "waiting" : "stopped",
+    state: running ? "running" : failed ? "waiting" : starting ? "starting" : "stopped",
     pid: running ? pid : null,
     enabled,
     ending: failed ? `it ended with code ${code}` : "",

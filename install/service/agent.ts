@@ -11,8 +11,8 @@ export function agentText(name: string, spec: ServiceSpec): string {
     RunAtLoad: true,
     // An end with 0 is one that was asked for, by `claudemesh down` or by a newer version, which then starts it again.
     KeepAlive: { SuccessfulExit: false },
-    // Between two starts. launchd can't let it grow, and doesn't know which ends are the same again.
-    ThrottleInterval: 30,
+    // Between two starts, and less than a verb waits. launchd can't let it grow, and doesn't know which ends are the same again.
+    ThrottleInterval: 10,
     // It closes links and databases: 15 s at most.
     ExitTimeOut: 20,
     ProcessType: "Standard",

@@ -93,7 +93,7 @@ test.each([SPEC, ODD])(
       EnvironmentVariables: spec.environment,
       RunAtLoad: true,
       KeepAlive: { SuccessfulExit: false },
-      ThrottleInterval: 30,
+      ThrottleInterval: 10,
       Umask: 0o077,
     });
   },
@@ -104,7 +104,7 @@ test("the check of the agent sees an unknown key, a wrong type, and XML that isn
   expect(() => readPlist(text.replace("<key>RunAtLoad</key>", "<key>RunAtLoaded</key>"))).toThrow(
     "RunAtLoaded",
   );
-  expect(() => readPlist(text.replace("<integer>30</integer>", "<string>30</string>"))).toThrow(
+  expect(() => readPlist(text.replace("<integer>10</integer>", "<string>30</string>"))).toThrow(
     "ThrottleInterval",
   );
   expect(() => readPlist(text.replace("</dict>", ""))).toThrow();
