@@ -9,7 +9,7 @@ import { launcherPath } from "#adapters/start-daemon.ts";
 import { VERSION } from "#adapters/version.ts";
 import { errorShape } from "#protocol/errors.ts";
 import type { Check } from "#protocol/features/daemon.ts";
-import { serviceText } from "./here.ts";
+import { serviceText, specHere } from "./here.ts";
 import { renewService } from "./service.ts";
 
 export async function serviceChecks(): Promise<Check[]> {
@@ -38,8 +38,7 @@ export async function mendService(): Promise<string[]> {
     if ("absent" in manager || !existsSync(manager.path)) return [];
     const spec = readSpec(readFileSync(manager.path, "utf8"));
     if (spec === null) return [];
-    const isRenewed = whyUseless(spec) !== null || isOlder(manager, spec);
-    const renewed = isRenewed ? [await renewService(manager)] : [];
+    const renewed = await renew(manager, spec);
     if ((await manager.state()).enabled) return renewed;
     await manager.enable();
     return [...renewed, `enabled ${manager.name}`];
@@ -48,12 +47,20 @@ export async function mendService(): Promise<string[]> {
   }
 }
 
+/** What an older version wrote keeps its PATH: who updates may have a poorer one. */
+async function renew(manager: ServiceManager, spec: ServiceSpec): Promise<string[]> {
+  const fresh = specHere(homePath(), manager.kind);
+  if (whyUseless(spec) !== null) return [await renewService(manager, fresh)];
+  if (!isOlder(manager, spec)) return [];
+  return [await renewService(manager, { ...fresh, environment: spec.environment })];
+}
+
 function fileCheck(manager: ServiceManager, spec: ServiceSpec | null): Check {
   if (spec === null)
     return wrong("service", `${manager.path} isn't claudemesh's.`, "Move it away, then claudemesh install.");
   const useless = whyUseless(spec);
   if (useless !== null) return wrong("service", useless, "claudemesh doctor --fix");
-  if (realpathSync(spec.launcher) !== realpathSync(launcherPath)) {
+  if (!isThisCopy(spec)) {
     const detail = `It starts another copy of claudemesh, ${spec.launcher}.`;
     return wrong("service", detail, `To have this one instead: ${launcherPath} install`);
   }
@@ -76,12 +83,16 @@ function whyUseless({ launcher }: ServiceSpec): string | null {
 
 /** This copy's own, from before it was updated, and saying something else than it would now. */
 function isOlder(manager: ServiceManager, spec: ServiceSpec): boolean {
-  return spec.version !== VERSION && isEdited(manager, { ...spec, version: VERSION });
+  return isThisCopy(spec) && spec.version !== VERSION && isEdited(manager, spec);
 }
 
+function isThisCopy({ launcher }: ServiceSpec): boolean {
+  return realpathSync(launcher) === realpathSync(launcherPath);
+}
+
+/** Whether this version would have written something else of the same spec. */
 function isEdited(manager: ServiceManager, spec: ServiceSpec): boolean {
-  const version = (text: string) => text.replace(/^.*claudemesh-service .*$/m, "");
-  return version(readFileSync(manager.path, "utf8")) !== version(serviceText(manager, spec));
+  return readFileSync(manager.path, "utf8") !== serviceText(manager, spec);
 }
 
 function enabledCheck({ enabled }: ServiceState): Check {

@@ -5,8 +5,8 @@ import { writeFileAtomically } from "#adapters/atomic-file.ts";
 import { connectDaemon } from "#adapters/daemon-client.ts";
 import { homePath, socketPath } from "#adapters/home.ts";
 import { type Absent, findManager, type ServiceManager } from "#adapters/service/manager.ts";
-import { readSpec } from "#adapters/service/spec.ts";
-import { launcherPath, startDaemon } from "#adapters/start-daemon.ts";
+import { readSpec, type ServiceSpec } from "#adapters/service/spec.ts";
+import { startDaemon } from "#adapters/start-daemon.ts";
 import { fromSystem } from "#adapters/system-error.ts";
 import { VERSION } from "#adapters/version.ts";
 import { errorShape, MeshError } from "#protocol/errors.ts";
@@ -125,11 +125,11 @@ export async function removeService(): Promise<ServicePlan> {
   };
 }
 
-/** Writes it for this copy, where another's is in place or its launcher has gone. Answers what it did, in words. */
-export async function renewService(manager: ServiceManager): Promise<string> {
-  write(manager, serviceText(manager, specHere(homePath(), manager.kind)), 0o644);
+/** Answers what it did, in words. */
+export async function renewService(manager: ServiceManager, spec: ServiceSpec): Promise<string> {
+  write(manager, serviceText(manager, spec), 0o644);
   await manager.enable();
-  return `wrote ${manager.path} anew: the service starts ${launcherPath}`;
+  return `wrote ${manager.path} anew: the service starts ${spec.launcher}`;
 }
 
 /** Others may read it, as any such file: it holds nothing secret. */

@@ -3,8 +3,10 @@ import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, wr
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { readSpec } from "#adapters/service/spec.ts";
 import { launcherPath } from "#adapters/start-daemon.ts";
 import { VERSION } from "#adapters/version.ts";
+import { unitText } from "#install/service/unit.ts";
 import { installCopy, installVersion } from "./installation.ts";
 import { startUserSystemd, type UserSystemd, whyNoSystemd } from "./user-systemd.ts";
 import { eventually } from "./waiting.ts";
@@ -217,6 +219,32 @@ systemTest(
     await ok(["down"]);
     await ok(["up"]);
     expect(await mainPid()).toBe(await pidOf());
+  },
+);
+
+systemTest(
+  "a unit of an older version is named, and written anew with its own PATH; one changed by hand stays",
+  async () => {
+    await up();
+    await install();
+    const path = join(systemd.home, ".config/systemd/user", UNIT);
+    const check = async () => {
+      const { stdout } = await verb(["doctor", "--json"]);
+      return JSON.parse(stdout).checks.find(({ name }: { name: string }) => name === "service");
+    };
+    const spec = readSpec(readFileSync(path, "utf8"));
+    if (spec === null) throw new Error("it says nothing of itself");
+    const environment = { PATH: `${spec.environment.PATH}:/opt/tools/bin` };
+    writeFileSync(path, `${unitText({ ...spec, version: "0.0.9", environment })}# as it was then\n`);
+    expect(await check()).toMatchObject({ ok: false, detail: expect.stringContaining("0.0.9") });
+    expect((await verb(["doctor", "--fix"])).code).toBe(0);
+    expect(readFileSync(path, "utf8")).toBe(unitText({ ...spec, environment }));
+
+    const edited = `${unitText(spec)}# mine\n`;
+    writeFileSync(path, edited);
+    expect((await verb(["doctor", "--fix"])).code).toBe(0);
+    expect(await check()).toMatchObject({ ok: null, detail: expect.stringContaining("by hand") });
+    expect(readFileSync(path, "utf8")).toBe(edited);
   },
 );
 
