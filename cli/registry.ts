@@ -11,6 +11,7 @@ import { doctor } from "./verbs/doctor.ts";
 import { groupVerbs } from "./verbs/group.ts";
 import { helpPage } from "./verbs/help.ts";
 import { identityVerbs } from "./verbs/identity.ts";
+import { installVerbs } from "./verbs/install.ts";
 import { inviteVerbs } from "./verbs/invite.ts";
 import { logs } from "./verbs/logs.ts";
 import { meVerbs } from "./verbs/me.ts";
@@ -85,6 +86,7 @@ export const verbs: readonly Verb[] = [
   ...groupVerbs,
   ...auditVerbs,
   ...meVerbs,
+  ...installVerbs,
   elsewhere("broker", "daemon", "run a broker for a team (claudemesh broker --help)", [
     "claudemesh broker --host 0.0.0.0 --port 7433",
   ]),
