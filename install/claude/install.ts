@@ -7,7 +7,7 @@ import { addStep, holdsOurServer, removeStep } from "./client-step.ts";
 import { isSame, lookAt, textOf } from "./file-edit.ts";
 import { forgetStep, installStep, type OwnedEdit, uninstallStep } from "./files-step.ts";
 import { type Entry, type Kind, readJournal } from "./journal.ts";
-import { parseObject, valueAt } from "./json-text.ts";
+import { isStrict, parseObject, valueAt } from "./json-text.ts";
 import { claudePlaces, isSameFile, onPath } from "./places.ts";
 import { TOO_WIDE } from "./rules.ts";
 import { serverIn, withServer } from "./servers.ts";
@@ -128,10 +128,13 @@ function pathRemark(launcher: string): string[] {
 }
 
 function settingsRemarks(path: string): string[] {
-  const settings = parseObject(textOf(lookAt(path).bytes, path).text, path);
+  const { text } = textOf(lookAt(path).bytes, path);
+  const settings = parseObject(text, path);
   const allowed = valueAt(settings, ["permissions", "allow"]);
   const wide = Array.isArray(allowed) ? TOO_WIDE.filter((rule) => allowed.includes(rule)) : [];
+  const unread = `Claude Code 2.1 doesn't load ${path}: it has comments or commas too many, so nothing in it counts.`;
   return [
+    ...(isStrict(text) ? [] : [unread]),
     ...wide.map((rule) => `${path} allows ${rule}: sessions may share, invite and grant without asking you.`),
     ...(settings.disableAllHooks === true ? [`${path} turns all hooks off (disableAllHooks).`] : []),
   ];

@@ -44,6 +44,16 @@ export function parseObject(text: string, name: string): JsonObject {
   throw new MeshError("bad_data", `${name} holds no JSON object.`, "Mend it, and try again.");
 }
 
+/** Whether others take it for JSON as well: without comments and commas too many. */
+export function isStrict(text: string): boolean {
+  try {
+    JSON.parse(text.trim() || "{}");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

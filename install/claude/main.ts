@@ -21,7 +21,10 @@ export function carryOut(agreed: Plan, plan: () => Promise<Plan> | Plan): Promis
     const now = await plan();
     if (changesOf(now).length > 0 && !isDeepStrictEqual(changesOf(now), changesOf(agreed)))
       throw new MeshError("conflict", "A file was changed while you were asked.", "Try again.");
-    await applyAll(now.steps);
-    sweepBackups();
+    try {
+      await applyAll(now.steps);
+    } finally {
+      sweepBackups();
+    }
   });
 }

@@ -3,7 +3,16 @@
 import { basename } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { MeshError } from "#protocol/errors.ts";
-import { isObject, type Json, type JsonObject, parseObject, put, remove, valueAt } from "./json-text.ts";
+import {
+  isObject,
+  isStrict,
+  type Json,
+  type JsonObject,
+  parseObject,
+  put,
+  remove,
+  valueAt,
+} from "./json-text.ts";
 
 export const SERVER = "claudemesh";
 export const ARGUMENTS = ["mcp-serve"];
@@ -19,6 +28,12 @@ export function serverEntry(launcher: string): JsonObject {
 /** "ours" starts another launcher than this one, so it has to go first. @throws MeshError bad_data, conflict for another's entry */
 export function serverIn(text: string, launcher: string, name: string): "none" | "current" | "ours" {
   const list = parseObject(text, name).mcpServers;
+  if (!isStrict(text))
+    throw new MeshError(
+      "bad_data",
+      `Claude Code can't read ${name}: it has comments or commas too many.`,
+      "Take them out, and try again.",
+    );
   if (list !== undefined && !isObject(list))
     throw new MeshError("bad_data", `In ${name}, mcpServers is no object.`, "Mend it, and try again.");
   const there = valueAt(list, [SERVER]);
