@@ -77,6 +77,9 @@ export function planUninstall(others: readonly Step[]): Plan {
   return { steps: known.length > 0 || steps.length > 0 ? [...steps, forgetStep()] : [], remarks };
 }
 
+/** As the client names what `install/plugin/` holds. */
+const PLUGIN = "claudemesh@claudemesh";
+
 const WITHOUT: Readonly<Record<Kind, string>> = {
   settings: "without hooks, permissions and status line of claudemesh",
   skill: "without the skill",
@@ -136,6 +139,9 @@ function settingsRemarks(path: string): string[] {
   return [
     ...(isStrict(text) ? [] : [unread]),
     ...wide.map((rule) => `${path} allows ${rule}: sessions may share, invite and grant without asking you.`),
+    ...(valueAt(settings, ["enabledPlugins", PLUGIN]) === true
+      ? [`The plugin ${PLUGIN} is on as well, so all of it is there twice: claude plugin uninstall ${PLUGIN}`]
+      : []),
     ...(settings.disableAllHooks === true ? [`${path} turns all hooks off (disableAllHooks).`] : []),
   ];
 }
