@@ -6,6 +6,7 @@ import { paint, safe } from "../print.ts";
 import type { Context, Flag, Verb } from "../verb.ts";
 
 const MOST_LINES = 80;
+const NOTHING = "nothing to do";
 
 const DRY_RUN: Flag = { type: "boolean", about: "show what would be written, and write nothing" };
 
@@ -68,17 +69,18 @@ async function carryOut(context: Context, verb: string, make: () => Plan, next: 
   const remarks = plan.remarks.map((remark) => `${paint("yellow", "!")} ${safe(remark)}`);
   const words = (change: Change) => [headOf(change), ...diffOf(change)];
   if (isDry || plan.steps.length === 0) {
-    const all = changes.length > 0 ? changes.flatMap(words) : ["nothing to do"];
+    const all = changes.length > 0 ? changes.flatMap(words) : [NOTHING];
     context.print(json, [...all, ...remarks].join("\n"));
     return;
   }
-  if (canAsk(context)) context.note(changes.flatMap(words).join("\n"));
-  await confirm(
-    context,
-    `${verb} has ${changes.length} change${changes.length === 1 ? "" : "s"} to make; --dry-run shows more.`,
-  );
+  if (changes.length > 0) {
+    if (canAsk(context)) context.note(changes.flatMap(words).join("\n"));
+    const count = `${changes.length} change${changes.length === 1 ? "" : "s"}`;
+    await confirm(context, `${verb} has ${count} to make; --dry-run shows more.`);
+  }
   await context.waiting(`${verb}ing`, carryOut(plan, make));
-  context.print(json, [...changes.map(headOf), ...remarks, ...(next === "" ? [] : ["", next])].join("\n"));
+  const done = changes.length > 0 ? changes.map(headOf) : [NOTHING];
+  context.print(json, [...done, ...remarks, ...(next === "" ? [] : ["", next])].join("\n"));
 }
 
 const SIGNS: Readonly<Record<Change["action"], string>> = { create: "+", change: "~", remove: "-" };

@@ -1,5 +1,5 @@
 // What was changed between install and uninstall, by the person or by the client, stays; only what is ours goes.
-import { readdirSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
 import { type ClaudeHome, createClaudeHome } from "#test/claude-home.ts";
@@ -132,6 +132,22 @@ test("after a move of claudemesh, install takes its older entries along, and uni
   expect(home.tree()).toEqual(before);
 });
 
+test("a rule that an older claudemesh added, and this one doesn't want, goes; the person's own stay", async () => {
+  home.write(SETTINGS, '{"permissions": {"allow": ["Bash(claudemesh file:*)"]}}');
+  await install();
+  const journal = join(home.mesh, "install/journal.json");
+  writeFileSync(
+    journal,
+    readFileSync(journal, "utf8").replaceAll("claudemesh recall:", "claudemesh invite:"),
+  );
+  home.write(SETTINGS, home.read(SETTINGS).replace("claudemesh recall:", "claudemesh invite:"));
+  await install();
+  const { allow } = JSON.parse(home.read(SETTINGS)).permissions;
+  expect(allow).toContain("Bash(claudemesh file:*)");
+  expect(allow).toContain("Bash(claudemesh recall:*)");
+  expect(allow).not.toContain("Bash(claudemesh invite:*)");
+});
+
 test("a change between two installs is kept by the uninstall that follows", async () => {
   home.write(SETTINGS, '{ "model": "opus" } // mine\n');
   await install("/older/bin/claudemesh");
@@ -151,6 +167,16 @@ test("without its journal, uninstall takes out what has our shape, and no rule t
   expect(JSON.stringify(settings)).not.toContain(LAUNCHER);
   expect(home.read(SERVERS)).not.toContain("claudemesh");
   expect(Object.keys(home.tree()).filter((path) => path.includes("skills/claudemesh/"))).toEqual([]);
+});
+
+test("an install that died half-way, with some files written and some not, is taken back whole", async () => {
+  home.write(SETTINGS, '{ "model": "opus" } // mine\n');
+  const before = home.tree();
+  await install();
+  home.write(SETTINGS, '{ "model": "opus" } // mine\n');
+  rmSync(join(home.home, SERVERS));
+  await uninstall();
+  expect(home.tree()).toEqual(before);
 });
 
 test("nothing of what was kept is left over", async () => {

@@ -89,12 +89,13 @@ const WITHOUT: Readonly<Record<Kind, string>> = {
 function settingsEdit(path: string, entry: Entry | undefined, wanted: InSettings): OwnedEdit {
   const now = lookAt(path);
   const { text, mark } = textOf(now.bytes, path);
-  const made = withOurs(text, wanted, path);
+  const former = entry?.rules ?? [];
+  const made = withOurs(text, wanted, former, path);
   const after = made.text === text ? now.bytes : Buffer.from(mark + made.text);
-  const stillThere = (entry?.rules ?? []).filter((rule) => !made.rules.includes(rule));
-  const what = made.added.join("; ") || "hooks that lead elsewhere taken out";
+  const stillOurs = former.filter((rule) => !made.rules.includes(rule));
+  const what = made.added.join("; ") || "what an older claudemesh wrote goes";
   const before = withoutUs("settings", now, entry);
-  return { now, kind: "settings", before, after, rules: [...stillThere, ...made.rules], what };
+  return { now, kind: "settings", before, after, rules: [...stillOurs, ...made.rules], what };
 }
 
 /** @throws MeshError conflict for somebody else's skill of this name */
@@ -124,7 +125,9 @@ function clientRemark(client: string | null, { mcp }: Wanted): string[] {
 function pathRemark(launcher: string): string[] {
   const found = onPath("claudemesh");
   if (found === null)
-    return [`claudemesh isn't on PATH, and sessions call it by that name: ln -s ${launcher} ~/.local/bin/`];
+    return [
+      `There is no "claudemesh" on PATH, and sessions call it by that name: ln -s ${launcher} ~/.local/bin/`,
+    ];
   return isSameFile(found, launcher)
     ? []
     : [`Sessions call ${found}, the claudemesh that is first on PATH, and not ${launcher}.`];

@@ -18,6 +18,9 @@ import { RULES, verbIn } from "./rules.ts";
 
 export type Wanted = { launcher: string; hooks: boolean; permissions: boolean; statusLine: boolean };
 
+/** Rules that an install added: those of an older claudemesh that this one doesn't want go. */
+type Former = readonly string[];
+
 const STATUS_LINE: Path = ["statusLine"];
 const ALLOW: Path = ["permissions", "allow"];
 
@@ -25,7 +28,7 @@ const ALLOW: Path = ["permissions", "allow"];
 export type Made = { text: string; rules: readonly string[]; added: readonly string[] };
 
 /** The settings with our entries in them. @throws MeshError bad_data, conflict */
-export function withOurs(text: string, wanted: Wanted, name: string): Made {
+export function withOurs(text: string, wanted: Wanted, former: Former, name: string): Made {
   let made = text;
   const added: string[] = [];
   const now = () => parseObject(made, name);
@@ -47,11 +50,18 @@ export function withOurs(text: string, wanted: Wanted, name: string): Made {
     for (const { event, group } of missing) made = append(made, ["hooks", event], group);
     if (missing.length > 0) added.push(`hooks for ${missing.map(({ event }) => event).join(", ")}`);
   }
+  if (wanted.permissions)
+    made = withoutRules(
+      made,
+      former.filter((rule) => !RULES.includes(rule)),
+      name,
+    );
   const allowed = valueAt(now(), ALLOW);
   const rules = wanted.permissions ? RULES.filter((rule) => !isList(allowed) || !allowed.includes(rule)) : [];
   for (const rule of rules) made = append(made, ALLOW, rule);
   if (rules.length > 0) added.push(`permission for ${rules.map(verbIn).join(", ")}`);
-  if (wanted.statusLine) {
+  const line = valueAt(now(), [...STATUS_LINE, "command"]);
+  if (wanted.statusLine || isOurCommand(line)) {
     const withLine = withStatusLine(made, wanted.launcher, name);
     if (withLine !== made) added.push("the status line");
     made = withLine;
@@ -62,14 +72,7 @@ export function withOurs(text: string, wanted: Wanted, name: string): Made {
 /** Without what is ours by its shape, and without `rules`; of `before` what was there stays, empty or not. */
 export function withoutOurs(text: string, rules: readonly string[], before: string, name: string): string {
   let made = withoutHooks(text, name, (_event, hook) => isOurHook(hook));
-  for (;;) {
-    const allowed = valueAt(parseObject(made, name), ALLOW);
-    const at = isList(allowed)
-      ? allowed.findIndex((rule) => typeof rule === "string" && rules.includes(rule))
-      : -1;
-    if (at < 0) break;
-    made = remove(made, [...ALLOW, at]);
-  }
+  made = withoutRules(made, rules, name);
   if (isOurCommand(valueAt(parseObject(made, name), [...STATUS_LINE, "command"])))
     made = remove(made, STATUS_LINE);
   if (made === text) return text;
@@ -82,6 +85,14 @@ export function withoutOurs(text: string, rules: readonly string[], before: stri
     if (isEmpty && valueAt(had, path) === undefined) made = remove(made, path);
   }
   return made;
+}
+
+function withoutRules(text: string, rules: readonly string[], name: string): string {
+  const allowed = valueAt(parseObject(text, name), ALLOW);
+  const at = isList(allowed)
+    ? allowed.findIndex((rule) => typeof rule === "string" && rules.includes(rule))
+    : -1;
+  return at < 0 ? text : withoutRules(remove(text, [...ALLOW, at]), rules, name);
 }
 
 type FoundHook = { event: string; group: number; at: number; hook: Json };

@@ -30,8 +30,13 @@ test("the verbs' bundle holds no schema library, database, socket library or cip
   expect(packages.filter((name) => NOT_IN_THE_CLI.includes(name))).toEqual([]);
 });
 
+test("what install needs is in a bundle of its own, which the verbs' loads", () => {
+  expect(packagesIn("meta-install.json")).toEqual(["jsonc-parser"]);
+  expect(readFileSync(`${ROOT}/dist/cli.cjs`, "utf8")).toContain('import("./install.cjs")');
+});
+
 test("a bundle that starts quickly takes the launcher's cache folder out of its environment", () => {
-  for (const bundle of ["cli.cjs", "adapter.cjs"]) {
+  for (const bundle of ["cli.cjs", "install.cjs", "adapter.cjs"]) {
     expect(readFileSync(`${ROOT}/dist/${bundle}`, "utf8")).toMatch(
       /^delete process\.env\.NODE_COMPILE_CACHE;/,
     );
