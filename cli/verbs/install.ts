@@ -38,7 +38,7 @@ const install: Verb = {
       skill: options["no-skill"] !== true,
       mcp: options["no-mcp"] !== true,
     };
-    await carryOut(context, "install", () => planInstall(wanted, serviceSteps(options)), NEXT);
+    await perform(context, "install", () => planInstall(wanted, serviceSteps(options)), NEXT);
   },
 };
 
@@ -50,7 +50,7 @@ const uninstall: Verb = {
   local: true,
   async run(context) {
     const { planUninstall } = await import("#install/claude/main.ts");
-    await carryOut(context, "uninstall", () => planUninstall(serviceSteps(context.options)), "");
+    await perform(context, "uninstall", () => planUninstall(serviceSteps(context.options)), "");
   },
 };
 
@@ -59,7 +59,7 @@ function serviceSteps(_options: Context["options"]): readonly Step[] {
   return [];
 }
 
-async function carryOut(context: Context, verb: string, make: () => Plan, next: string): Promise<void> {
+async function perform(context: Context, verb: string, make: () => Plan, next: string): Promise<void> {
   const { carryOut, changesOf } = await import("#install/claude/main.ts");
   const plan = make();
   const changes = changesOf(plan);
@@ -74,13 +74,14 @@ async function carryOut(context: Context, verb: string, make: () => Plan, next: 
     return;
   }
   if (changes.length > 0) {
-    if (canAsk(context)) context.note(changes.flatMap(words).join("\n"));
+    if (canAsk(context)) context.note([...changes.flatMap(words), ...remarks].join("\n"));
     const count = `${changes.length} change${changes.length === 1 ? "" : "s"}`;
     await confirm(context, `${verb} has ${count} to make; --dry-run shows more.`);
   }
   await context.waiting(`${verb}ing`, carryOut(plan, make));
   const done = changes.length > 0 ? changes.map(headOf) : [NOTHING];
-  context.print(json, [...done, ...remarks, ...(next === "" ? [] : ["", next])].join("\n"));
+  const unsaid = changes.length > 0 && canAsk(context) ? [] : remarks;
+  context.print(json, [...done, ...unsaid, ...(next === "" ? [] : ["", next])].join("\n"));
 }
 
 const SIGNS: Readonly<Record<Change["action"], string>> = { create: "+", change: "~", remove: "-" };

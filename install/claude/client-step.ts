@@ -5,14 +5,15 @@ import { withoutUs } from "./before.ts";
 import type { Client } from "./client.ts";
 import { type FileNow, isSame, lookAt, missingFolders, textOf, writeAll } from "./file-edit.ts";
 import { type Digest, digestOf, type Entry, keepBackup, readJournal, writeJournal } from "./journal.ts";
-import { type Json, parseObject, put, valueAt } from "./json-text.ts";
+import { parseObject, put, valueAt } from "./json-text.ts";
 import { ENTRY, hasOurServer, serverIn, withoutServer } from "./servers.ts";
 import type { Step } from "./step.ts";
 
 export function addStep(client: Client, path: string, launcher: string): Step {
   let undo = () => {};
+  const action = lookAt(path).bytes === null ? "create" : "change";
   return {
-    changes: [{ path, action: "change", what: "the MCP server, by `claude mcp add --scope user`", diff: [] }],
+    changes: [{ path, action, what: "the MCP server, by `claude mcp add --scope user`", diff: [] }],
     async apply() {
       const original = lookAt(path);
       const previous = readJournal();
@@ -84,7 +85,7 @@ function withEntryOf(original: FileNow, now: FileNow): Uint8Array | null {
   try {
     const { text, mark } = textOf(now.bytes, now.path);
     const entry = valueAt(parseObject(then, now.path), ENTRY);
-    const made = entry === undefined ? withoutServer(text, then, now.path) : put(text, ENTRY, entry as Json);
+    const made = entry === undefined ? withoutServer(text, then, now.path) : put(text, ENTRY, entry);
     return made === text ? now.bytes : Buffer.from(mark + made);
   } catch {
     return original.bytes;

@@ -24,7 +24,8 @@ export function planInstall(wanted: Wanted, others: readonly Step[], launcher = 
   const entries = readJournal();
   const entryOf = (path: string) => entries.find((one) => one.path === path);
   const edits: OwnedEdit[] = [];
-  if (wanted.hooks || wanted.permissions || wanted.statusLine)
+  const isInSettings = wanted.hooks || wanted.permissions || wanted.statusLine;
+  if (isInSettings)
     edits.push(settingsEdit(places.settings, entryOf(places.settings), { ...wanted, launcher }));
   if (wanted.skill) edits.push(...skillEdit(places.skill, entryOf(places.skill)));
   const client = onPath("claude");
@@ -44,7 +45,11 @@ export function planInstall(wanted: Wanted, others: readonly Step[], launcher = 
   }
   return {
     steps: [installStep(edits), ...servers, ...others].filter(({ changes }) => changes.length > 0),
-    remarks: [...clientRemark(client, wanted), ...pathRemark(launcher), ...settingsRemarks(places.settings)],
+    remarks: [
+      ...clientRemark(client, wanted),
+      ...pathRemark(launcher),
+      ...(isInSettings ? settingsRemarks(places.settings) : []),
+    ],
   };
 }
 
@@ -126,7 +131,7 @@ function pathRemark(launcher: string): string[] {
   const found = onPath("claudemesh");
   if (found === null)
     return [
-      `There is no "claudemesh" on PATH, and sessions call it by that name: ln -s ${launcher} ~/.local/bin/`,
+      `There is no "claudemesh" on PATH, and sessions call it by that name: ln -s '${launcher}' ~/.local/bin/`,
     ];
   return isSameFile(found, launcher)
     ? []

@@ -62,8 +62,8 @@ export function isList(value: unknown): value is readonly Json[] {
   return Array.isArray(value);
 }
 
-export function valueAt(root: unknown, path: Path): unknown {
-  return path.reduce<unknown>((value, key) => {
+export function valueAt(root: Json | undefined, path: Path): Json | undefined {
+  return path.reduce<Json | undefined>((value, key) => {
     if (typeof key === "number") return isList(value) ? value[key] : undefined;
     return isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
   }, root);

@@ -63,8 +63,8 @@ export function hasOurServer(text: string, name: string): boolean {
   return isOurs(valueAt(parseObject(text, name), ENTRY));
 }
 
-function isOurs(entry: unknown): boolean {
-  const command: Json | unknown = valueAt(entry, ["command"]);
+function isOurs(entry: Json | undefined): boolean {
+  const command = valueAt(entry, ["command"]);
   return (
     typeof command === "string" &&
     basename(command) === "claudemesh" &&
