@@ -1,5 +1,4 @@
 /** What a file would be without claudemesh. */
-
 import { type FileNow, isSame, textOf } from "./file-edit.ts";
 import { digestOf, type Entry, type Kind, readBackup } from "./journal.ts";
 import { parseObject } from "./json-text.ts";
@@ -19,9 +18,9 @@ export function withoutUs(kind: Kind, now: FileNow, entry: Entry | undefined): U
   if (now.bytes === null) return null;
   if (kind === "skill") return !entry && isSame(now.bytes, Buffer.from(skillText())) ? null : now.bytes;
   const { text, mark } = textOf(now.bytes, now.path);
-  const kept = entry && readBackup(entry);
+  const kept = entry ? readBackup(entry) : null;
   // Where nothing is known of what was before, an empty list may have been there.
-  const before = entry ? textOf(kept ?? null, now.path).text : text;
+  const before = kept || entry?.before === null ? textOf(kept, now.path).text : text;
   const made =
     kind === "settings"
       ? withoutOurs(text, entry?.rules ?? [], before, now.path)
