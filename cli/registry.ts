@@ -11,6 +11,7 @@ import { doctor } from "./verbs/doctor.ts";
 import { groupVerbs } from "./verbs/group.ts";
 import { helpPage } from "./verbs/help.ts";
 import { identityVerbs } from "./verbs/identity.ts";
+import { installVerbs } from "./verbs/install.ts";
 import { inviteVerbs } from "./verbs/invite.ts";
 import { logs } from "./verbs/logs.ts";
 import { meVerbs } from "./verbs/me.ts";
@@ -87,12 +88,22 @@ export const verbs: readonly Verb[] = [
   ...groupVerbs,
   ...auditVerbs,
   ...meVerbs,
+  ...installVerbs,
   elsewhere("broker", "daemon", "run a broker for a team (claudemesh broker --help)", [
     "claudemesh broker --host 0.0.0.0 --port 7433",
   ]),
   elsewhere("mcp-serve", "more", "the adapter that Claude Code starts", [
     "claude mcp add --scope user claudemesh -- claudemesh mcp-serve",
   ]),
+  elsewhere("hook", "more", "what Claude Code's hooks run, in a session that has no inbox", [
+    "claudemesh hook prompt",
+  ]),
+  elsewhere(
+    "statusline",
+    "more",
+    "what Claude Code's status line runs: workspace, who is online, what is unread",
+    ["claudemesh install --status-line"],
+  ),
   completions,
   launch,
   help,

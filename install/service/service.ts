@@ -10,40 +10,17 @@ import { startDaemon } from "#adapters/start-daemon.ts";
 import { fromSystem } from "#adapters/system-error.ts";
 import { VERSION } from "#adapters/version.ts";
 import { errorShape, MeshError } from "#protocol/errors.ts";
+import type { Change, Plan } from "../step.ts";
 import { forget, makeFolders, remember, remembered, removeEmpty } from "./folders.ts";
 import { serviceText, specHere } from "./here.ts";
 
 const START_LIMIT_MS = 30_000;
 
-export type Change = {
-  path: string;
-  action: "create" | "change" | "remove";
-  /** In words. */
-  what: string;
-  /** Lines that go and come, each behind its sign; only for a person's eyes. */
-  diff: readonly string[];
-};
-
-/** A part of an installation: says what it would do, does all of it or nothing, and takes exactly that back. */
-export type Step = {
-  changes: readonly Change[];
-  apply(): Promise<void>;
-  /** After `apply` has succeeded. */
-  undo(): Promise<void>;
-};
-
-export type ServicePlan = {
-  /** None where there is nothing to do. */
-  steps: readonly Step[];
-  /** What a person should know: why there can be no service here. */
-  remarks: readonly string[];
-};
-
 /** What was there before a step, to be brought back as it was. */
 type Before = { file: Buffer | null; mode: number; enabled: boolean; isRunning: boolean };
 
 /** @throws MeshError conflict for a file of that name that isn't ours */
-export async function installService(): Promise<ServicePlan> {
+export async function installService(): Promise<Plan> {
   const home = homePath();
   const manager = await findManager(home);
   if ("absent" in manager) return withoutManager(manager);
@@ -84,7 +61,7 @@ export async function installService(): Promise<ServicePlan> {
 }
 
 /** None where there is none of ours. What a person added beside it, such as an `edit` of the unit, stays. */
-export async function removeService(): Promise<ServicePlan> {
+export async function removeService(): Promise<Plan> {
   const home = homePath();
   const manager = await findManager(home);
   if ("absent" in manager) return { steps: [], remarks: [] };
@@ -142,7 +119,7 @@ function write({ path }: ServiceManager, content: string | Uint8Array, mode: num
   }
 }
 
-function withoutManager({ absent }: Absent): ServicePlan {
+function withoutManager({ absent }: Absent): Plan {
   return { steps: [], remarks: [`No service: ${absent}. Verbs start the daemon when they need it.`] };
 }
 
