@@ -33,6 +33,11 @@ const elsewhere = (name: string, group: string, summary: string, examples: strin
   run() {},
 });
 
+const inner = (name: string, summary: string, examples: string[]): Verb => ({
+  ...elsewhere(name, "more", summary, examples),
+  inner: true,
+});
+
 const help: Verb = {
   name: "help",
   args: ["[NOUN]", "[VERB]"],
@@ -92,18 +97,13 @@ export const verbs: readonly Verb[] = [
   elsewhere("broker", "daemon", "run a broker for a team (claudemesh broker --help)", [
     "claudemesh broker --host 0.0.0.0 --port 7433",
   ]),
-  elsewhere("mcp-serve", "more", "the adapter that Claude Code starts", [
+  inner("mcp-serve", "the adapter that Claude Code starts beside a session", [
     "claude mcp add --scope user claudemesh -- claudemesh mcp-serve",
   ]),
-  elsewhere("hook", "more", "what Claude Code's hooks run, in a session that has no inbox", [
-    "claudemesh hook prompt",
+  inner("hook", "what Claude Code's hooks run, in a session that has no inbox", ["claudemesh hook prompt"]),
+  inner("statusline", "what Claude Code's status line runs: workspace, who is online, what is unread", [
+    "claudemesh statusline",
   ]),
-  elsewhere(
-    "statusline",
-    "more",
-    "what Claude Code's status line runs: workspace, who is online, what is unread",
-    ["claudemesh install --status-line"],
-  ),
   completions,
   launch,
   help,
