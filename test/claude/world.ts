@@ -1,12 +1,12 @@
 /** Two people on one broker: alice with her verbs, and bob with the real client. */
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
 import { launcherPath } from "#adapters/start-daemon.ts";
 import type { Person } from "#test/e2e/person.ts";
 import { eventually } from "#test/e2e/waiting.ts";
 import { createWorld } from "#test/e2e/world.ts";
-import { ROOT } from "#test/house/sources.ts";
 import { type Claude, createClaude, type TerminalSession } from "./claude.ts";
 import { type Model, startModel } from "./mock-api.ts";
 
@@ -86,7 +86,7 @@ function putOnMesh({ config }: Claude): void {
 }
 
 function keepEvidence(name: string, home: string, requests: string): void {
-  const kept = join(ROOT, ".setup", "claude", name.replace(/[^a-z0-9]+/gi, "-").slice(0, 80));
+  const kept = join(tmpdir(), "claudemesh-test-claude", name.replace(/[^a-z0-9]+/gi, "-").slice(0, 80));
   cpSync(home, join(kept, "home"), {
     recursive: true,
     force: true,

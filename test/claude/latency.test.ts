@@ -1,0 +1,25 @@
+import { test } from "vitest";
+import { createClaudeWorld } from "./world.ts";
+
+const RUNS = 20;
+
+test("from `send` on one daemon to the request at the model, with the session idle", async () => {
+  const { alice, model, session } = await createClaudeWorld();
+  const bob = await session();
+  const client = await alice.client();
+  const took: number[] = [];
+  for (let i = 0; i < RUNS; i++) {
+    const sentAt = Date.now();
+    const started = performance.now();
+    await client.daemon.message.send({ to: "bob/payments", text: `run ${i}.` });
+    took.push((await model.hears(`run ${i}.`)).at - started);
+    // Within what the client takes of one sender, and awake no longer.
+    await bob.idle(sentAt);
+  }
+  client.close();
+  took.sort((a, b) => a - b);
+  const at = (share: number) => Math.round(took[Math.ceil(share * RUNS) - 1] ?? Number.NaN);
+  console.log(
+    `idle, ${RUNS} messages: p50 ${at(0.5)} ms, p95 ${at(0.95)} ms, max ${at(1)} ms (target: p50 ≤ 250 ms)`,
+  );
+});
