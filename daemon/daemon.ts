@@ -5,9 +5,10 @@ import { abilities } from "#sdk/registry.ts";
 import { brokerForNew } from "#sdk/which-broker.ts";
 import { PERSONAL } from "#sdk/which-workspace.ts";
 import { createServe, type Serve } from "./connection.ts";
+import { createDelivery } from "./delivery/delivery.ts";
 import { type Answer, createDispatch } from "./dispatch.ts";
 import { createDoors } from "./door.ts";
-import { noSessions, onlyWorkspace } from "./one-workspace.ts";
+import { noDelivery, noSessions, onlyWorkspace } from "./one-workspace.ts";
 import type { DaemonConfig, DaemonPorts } from "./ports.ts";
 import { handlersOf } from "./registry.ts";
 import { createSessions } from "./sessions.ts";
@@ -30,6 +31,13 @@ export async function createDaemon(ports: DaemonPorts, config: DaemonConfig): Pr
   const isNew = !peer.person.isLoggedOut() && peer.opened().length + peer.broken().length === 0;
   if (isNew) await peer.create(PERSONAL, brokerForNew(config.brokers, peer.person));
   const sessions = createSessions(peer);
+  const delivery = createDelivery(peer, sessions, ports.claude);
+  const callerOf = (id: string) => {
+    const known = sessions.caller(id);
+    if (known) return known;
+    delivery.refresh();
+    return sessions.caller(id);
+  };
   let stopping = false;
   const { version, pid, log, timers } = ports;
   const doors = createDoors(log);
@@ -46,6 +54,7 @@ export async function createDaemon(ports: DaemonPorts, config: DaemonConfig): Pr
       handlers: handlersOf(
         only,
         noSessions,
+        noDelivery,
         own,
         { ...config, brokers: { given: broker, embedded: null } },
         sockets,
@@ -58,8 +67,8 @@ export async function createDaemon(ports: DaemonPorts, config: DaemonConfig): Pr
   });
   const answer = createDispatch({
     ...common,
-    handlers: handlersOf(peer, sessions, ports, config, sockets),
-    session: sessions.caller,
+    handlers: handlersOf(peer, sessions, delivery, ports, config, sockets),
+    session: callerOf,
     // A workspace may have come, gone, or another name.
     changed: sockets.sync,
   });

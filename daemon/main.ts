@@ -19,6 +19,7 @@ import { threadedCurves } from "#adapters/threaded-curves.ts";
 import { VERSION } from "#adapters/version.ts";
 import { ERRORS, errorShape, type MeshError } from "#protocol/errors.ts";
 import type { Migration } from "#protocol/ports.ts";
+import { claudeFiles } from "./adapters/claude-files.ts";
 import { readConfigFile, writeConfigFile } from "./adapters/config-file.ts";
 import { startEmbeddedBroker } from "./adapters/embedded-broker.ts";
 import { examineHome } from "./adapters/examine-home.ts";
@@ -116,6 +117,7 @@ async function run(options: Options): Promise<void> {
     socketPath: socket,
     workspaceSocket: (slug: string) => workspaceSocketPath(home, slug),
     listen: listenUnix,
+    claude: claudeFiles,
     startedAt: systemClock.now(),
     requestStop: () => requestStop(),
   };

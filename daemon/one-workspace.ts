@@ -4,6 +4,7 @@
  */
 import { MeshError } from "#protocol/errors.ts";
 import type { Opened, Peer } from "#sdk/peer.ts";
+import type { Delivery } from "./delivery/delivery.ts";
 import type { Sessions } from "./sessions.ts";
 
 function refuse(): never {
@@ -97,4 +98,17 @@ export const noSessions: Sessions = {
   find: () => null,
   caller: () => null,
   change: refuse,
+  see: refuse,
+};
+
+export const noDelivery: Delivery = {
+  isKnown: refuse,
+  idOf: refuse,
+  open: refuse,
+  posted: refuse,
+  refresh: refuse,
+  describe: refuse,
+  check: refuse,
+  offer: refuse,
+  withdraw: refuse,
 };

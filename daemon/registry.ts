@@ -5,9 +5,11 @@ import { backupHandlers } from "#sdk/features/backup.ts";
 import { deviceHandlers } from "#sdk/features/device.ts";
 import type { Caller, Peer } from "#sdk/peer.ts";
 import { peerHandlersOf } from "#sdk/registry.ts";
+import type { Delivery } from "./delivery/delivery.ts";
 import { whoamiHandler } from "./methods/account.ts";
 import { daemonHandlers } from "./methods/daemon.ts";
 import { feedHandlers } from "./methods/feed.ts";
+import { hookHandlers } from "./methods/hook.ts";
 import { sessionHandlers } from "./methods/session.ts";
 import type { DaemonConfig, DaemonPorts } from "./ports.ts";
 import type { Sessions } from "./sessions.ts";
@@ -16,6 +18,7 @@ import type { WorkspaceSockets } from "./workspace-sockets.ts";
 export function handlersOf(
   peer: Peer,
   sessions: Sessions,
+  delivery: Delivery,
   ports: DaemonPorts,
   config: DaemonConfig,
   sockets: Pick<WorkspaceSockets, "pathOf">,
@@ -28,8 +31,8 @@ export function handlersOf(
       ...whoamiHandler(peer, ports, config.brokers),
     },
     device: deviceHandlers(peer),
-    daemon: daemonHandlers(peer, ports, config, sockets),
+    daemon: daemonHandlers(peer, sessions, delivery, ports, config, sockets),
     feed: feedHandlers(peer),
-    session: sessionHandlers(peer, sessions),
+    session: { ...sessionHandlers(peer, sessions, delivery), ...hookHandlers(peer, sessions, delivery) },
   };
 }

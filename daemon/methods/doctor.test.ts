@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { createMesh, type Member } from "#test/mesh.ts";
+import { noDelivery, noSessions } from "../one-workspace.ts";
 import { doctor } from "./doctor.ts";
 
 /** What it finds at a member whose broker answers like that, by the checks' names. */
