@@ -12,14 +12,18 @@ const MISSING =
 if (spawnSync("tmux", ["-V"]).status !== 0) throw new Error(MISSING);
 await fetchClient();
 
-// With only loopback to reach, nothing that the client does can leave the machine; only root may have that.
+// With only loopback to reach, nothing that the client does can leave the machine. Only root may have that.
 const alone = process.platform === "linux" && process.getuid?.() === 0;
 console.log(
   alone
-    ? "the client runs in a network namespace that has nothing but loopback"
-    : "the client runs without a network namespace (that takes root on Linux): environment variables keep it quiet",
+    ? "the client runs in a namespace whose network is loopback alone"
+    : "the client runs without a namespace of its own (that takes root on Linux): environment variables keep it quiet",
 );
-const namespace = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"];
+// Processes have a namespace as well: none outlives a run that is cut short. A shell is the first of them, as it waits for all.
+const namespace = [
+  ...["unshare", "--net", "--pid", "--fork", "--mount-proc", "--kill-child"],
+  ...["sh", "-c", 'ip link set lo up && "$@"; exit $?', "sh"],
+];
 console.log(`Claude Code ${VERSION}: ${clientPath}`);
 const args = ["--config", "test/claude/vitest.config.ts", ...process.argv.slice(2)];
 const { passed, failed } = await count(args, alone ? namespace : []);
