@@ -1,5 +1,5 @@
 /** Two people on one broker: alice with her verbs, and bob with the real client. */
-import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
@@ -34,7 +34,7 @@ export async function createClaudeWorld(): Promise<ClaudeWorld> {
   const requests = join(world.folder, "requests.jsonl");
   // Of a test that failed, what is worth a look; it runs before the world is taken down.
   onTestFinished(({ task }) => {
-    if (task.result?.state === "fail") keepEvidence(task.name, home, requests);
+    if (task.result?.state === "fail") keepEvidence(task.name, world.folder);
   });
   const alice = await world.person("alice", null, ["--name", "alice"]);
   const bob = await world.person("bob", null, ["--name", "bob", "--no-broker"]);
@@ -85,14 +85,13 @@ function putOnMesh({ config }: Claude): void {
   writeFileSync(path, JSON.stringify({ ...state, mcpServers: { claudemesh: server } }, null, 2));
 }
 
-function keepEvidence(name: string, home: string, requests: string): void {
+/** Logs of daemons and client, transcripts, requests; no sockets, keys or databases. */
+function keepEvidence(name: string, folder: string): void {
   const kept = join(tmpdir(), "claudemesh-test-claude", name.replace(/[^a-z0-9]+/gi, "-").slice(0, 80));
-  cpSync(home, join(kept, "home"), {
+  cpSync(folder, kept, {
     recursive: true,
-    force: true,
-    filter: (path) => !/\.(sock|key)$|terminal-\d+$/.test(path),
+    filter: (path) => statSync(path).isDirectory() || /\.(jsonl?|log|txt)$/.test(path),
   });
-  if (existsSync(requests)) cpSync(requests, join(kept, "requests.jsonl"));
   console.log(`what the client wrote, and what reached the model: ${kept}`);
 }
 
