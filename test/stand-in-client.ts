@@ -70,8 +70,11 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
     CLAUDE_CODE_ENTRYPOINT: "cli",
     CLAUDE_PROJECT_DIR: folder,
   };
+  // The socket takes a line without it, as the client does outside of Windows.
+  const token = inbox ? { CLAUDE_CODE_MESSAGING_TOKEN: crypto.randomUUID().replaceAll("-", "") } : {};
   const client = await startProcess(options.command ?? [launcherPath, "mcp-serve"], folder, {
     ...shared,
+    ...token,
     CLAUDE_CODE_SESSION_ID: sessionId,
   });
   const { pid } = client;
@@ -88,6 +91,7 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
     CLAUDE_CODE_SESSION_ID: sessionId,
     CLAUDE_PID: String(pid),
     CLAUDE_CODE_CHILD_SESSION: "1",
+    ...token,
     ...(inbox ? { CLAUDE_CODE_MESSAGING_SOCKET: socket } : {}),
   });
   const take = (waiting: Waiting) => {
@@ -134,7 +138,9 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
     await request(first, false);
     await finish();
   };
+  const atPrompt = () => eventually(async () => !working, "the prompt box");
   const typed = async (text: string) => {
+    await atPrompt();
     working = true;
     show("busy");
     transcript.typed(text);
@@ -214,6 +220,7 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
       };
     },
     async clear() {
+      await atPrompt();
       await fire("SessionEnd", { reason: "clear" });
       sessionId = crypto.randomUUID();
       transcript = openTranscript(config, folder, sessionId);
