@@ -92,7 +92,7 @@ function openStream(peer: Peer, session: AttachedSession, emit: (event: SessionE
     verdict: () => ({ post: true }),
     async carry(messages) {
       for (const { message } of messages) emit({ type: "message", message });
-      return {};
+      return { shown: messages.length, rest: "waits" };
     },
   });
 }
