@@ -19,7 +19,7 @@ export type ClaudeFiles = {
   state(client: ClaudeClient): { session: string; status: string; version: string } | null;
   /** Runs after each change of that, until the answer is called. */
   onState(client: ClaudeClient, run: () => void): () => void;
-  /** Each line that comes to that session's transcript, and at first the last ones that are there. */
+  /** Each line that comes to that session's transcript, from the first `look` on; at first the last ones that are there. */
   follow(
     of: ClaudeClient & { session: string },
     line: (line: string) => void,

@@ -182,6 +182,7 @@ export function openClaudeSession(
 
   const box = createPostBox(peer, session, carrier);
   const stopWatching = files.onState(client, refresh);
+  transcript.look();
   files
     .bypasses(client)
     .then((yes) => {
