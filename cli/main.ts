@@ -11,6 +11,7 @@ import { duration, oneOf, string } from "./input.ts";
 import { parse } from "./parse.ts";
 import { verbs } from "./registry.ts";
 import type { Context } from "./verb.ts";
+import { heldText } from "./verbs/approvals.ts";
 
 /** The daemon's own answer to a wait that ran out comes first. */
 const GRACE_MS = 500;
@@ -38,10 +39,29 @@ async function run(argv: readonly string[]): Promise<void> {
   const quiet = options.quiet === true;
   const timeoutMs = duration(string(options.timeout) ?? "10s", "--timeout");
   const mode = oneOf(options["approval-mode"], "--approval-mode", APPROVAL_MODES);
-  const session = string(options.session) ?? process.env.CLAUDE_CODE_SESSION_ID;
+  const { CLAUDE_CODE_SESSION_ID: around, CLAUDECODE } = process.env;
+  const inside = around !== undefined || CLAUDECODE !== undefined || undefined;
+  // A verb that has a flag of that name means another session than the one that speaks.
+  const session = (verb.options?.session ? undefined : string(options.session)) ?? around;
+  const patienceMs = options.timeout === undefined ? undefined : timeoutMs;
   let client: DaemonClient | null = null;
-  let limit: NodeJS.Timeout | undefined;
+  let limit: NodeJS.Timeout | null = null;
   let stopShowing = () => {};
+
+  const giveTime = (ms: number) => {
+    if (limit) clearTimeout(limit);
+    limit = setTimeout(() => {
+      stopShowing();
+      fail(
+        new MeshError(
+          "timeout",
+          `Waited ${timeoutMs} ms for the daemon's answer to "${verb.name}".`,
+          "Give it longer with --timeout, or see `claudemesh status`.",
+        ),
+        json,
+      );
+    }, ms + GRACE_MS);
+  };
 
   const context: Context = {
     args,
@@ -51,7 +71,7 @@ async function run(argv: readonly string[]): Promise<void> {
     timeoutMs,
     workspace: string(options.workspace) ?? string(options.mesh) ?? process.env.CLAUDEMESH_WORKSPACE,
     async daemon() {
-      const hello: SocketHello = { client: "cli", version: VERSION, session, mode };
+      const hello: SocketHello = { client: "cli", version: VERSION, session, mode, inside, patienceMs };
       const { path, isGiven } = clientSocket();
       // Behind a socket that was handed over stands somebody else's daemon.
       const mayStart = options["no-start"] !== true && !isGiven;
@@ -61,6 +81,12 @@ async function run(argv: readonly string[]): Promise<void> {
           context.endless();
           return context.waiting("starting the daemon", work);
         },
+      });
+      client.onHeld((approval) => {
+        stopShowing();
+        // Where no time was counted, none is now.
+        if (limit) giveTime(Date.parse(approval.until) - Date.now() + timeoutMs);
+        if (!quiet) out(2, json ? `${JSON.stringify({ held: approval })}\n` : `${heldText(approval)}\n`);
       });
       return client.daemon;
     },
@@ -77,21 +103,11 @@ async function run(argv: readonly string[]): Promise<void> {
       stopShowing = showWaiting(what, (text) => out(2, text));
       return work.finally(stopShowing);
     },
-    limited() {
-      clearTimeout(limit);
-      limit = setTimeout(() => {
-        stopShowing();
-        fail(
-          new MeshError(
-            "timeout",
-            `Waited ${timeoutMs} ms for the daemon's answer to "${verb.name}".`,
-            "Give it longer with --timeout, or see `claudemesh status`.",
-          ),
-          json,
-        );
-      }, timeoutMs + GRACE_MS);
+    limited: () => giveTime(timeoutMs),
+    endless() {
+      if (limit) clearTimeout(limit);
+      limit = null;
     },
-    endless: () => clearTimeout(limit),
     closed: () => client?.closed ?? Promise.resolve(),
   };
   await verb.run(context);

@@ -2,6 +2,7 @@
 import { oneOf } from "./input.ts";
 import type { Verb } from "./verb.ts";
 import { accountVerbs } from "./verbs/account.ts";
+import { approvalVerbs } from "./verbs/approvals.ts";
 import { auditVerbs } from "./verbs/audit.ts";
 import { backupVerbs } from "./verbs/backup.ts";
 import { daemonVerbs } from "./verbs/daemon.ts";
@@ -83,6 +84,7 @@ export const verbs: readonly Verb[] = [
   ...topicVerbs,
   ...sessionVerbs,
   ...groupVerbs,
+  ...approvalVerbs,
   ...auditVerbs,
   ...meVerbs,
   elsewhere("broker", "daemon", "run a broker for a team (claudemesh broker --help)", [

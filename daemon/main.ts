@@ -20,6 +20,7 @@ import { VERSION } from "#adapters/version.ts";
 import { ERRORS, errorShape, type MeshError } from "#protocol/errors.ts";
 import type { Migration } from "#protocol/ports.ts";
 import { readConfigFile, writeConfigFile } from "./adapters/config-file.ts";
+import { openDecisionLog } from "./adapters/decision-log.ts";
 import { startEmbeddedBroker } from "./adapters/embedded-broker.ts";
 import { examineHome } from "./adapters/examine-home.ts";
 import { fileKeychain } from "./adapters/keychain.ts";
@@ -116,6 +117,7 @@ async function run(options: Options): Promise<void> {
     socketPath: socket,
     workspaceSocket: (slug: string) => workspaceSocketPath(home, slug),
     listen: listenUnix,
+    decisions: openDecisionLog(join(home, "logs", "decisions.jsonl")),
     startedAt: systemClock.now(),
     requestStop: () => requestStop(),
   };

@@ -4,6 +4,8 @@
  */
 import { MeshError } from "#protocol/errors.ts";
 import type { Opened, Peer } from "#sdk/peer.ts";
+import type { Approvals } from "./approvals.ts";
+import type { Decisions } from "./ports.ts";
 import type { Sessions } from "./sessions.ts";
 
 function refuse(): never {
@@ -98,3 +100,7 @@ export const noSessions: Sessions = {
   caller: () => null,
   change: refuse,
 };
+
+/** What waits for a yes may be about other workspaces. */
+export const noApprovals: Approvals = { hold: refuse, waiting: refuse, past: refuse, decide: refuse };
+export const noDecisions: Decisions = { append: refuse, newest: refuse };

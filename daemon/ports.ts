@@ -1,4 +1,5 @@
 /** What a daemon is given beyond what its peer needs. */
+import type { Decision } from "#protocol/features/approval.ts";
 import type { PeerPorts } from "#sdk/ports.ts";
 import type { Brokers } from "#sdk/which-broker.ts";
 import type { Serve } from "./connection.ts";
@@ -8,6 +9,14 @@ export type SocketServer = {
   close(): void;
   /** Ends everybody's connection as well. */
   end(): void;
+};
+
+/** What was decided of requests that aren't free: it only grows. */
+export type Decisions = {
+  /** @throws MeshError storage_full */
+  append(decision: Decision): void;
+  /** Oldest first. */
+  newest(limit: number): Decision[];
 };
 
 export type DaemonPorts = PeerPorts & {
@@ -20,6 +29,7 @@ export type DaemonPorts = PeerPorts & {
   workspaceSocket(slug: string): string;
   /** @throws MeshError refused, or the system's error, when there can't be a socket at that path */
   listen(path: string, serve: Serve): Promise<SocketServer>;
+  decisions: Decisions;
   startedAt: number;
   /** Asks the process to stop cleanly. */
   requestStop(): void;

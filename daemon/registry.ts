@@ -5,7 +5,9 @@ import { backupHandlers } from "#sdk/features/backup.ts";
 import { deviceHandlers } from "#sdk/features/device.ts";
 import type { Caller, Peer } from "#sdk/peer.ts";
 import { peerHandlersOf } from "#sdk/registry.ts";
+import type { Approvals } from "./approvals.ts";
 import { whoamiHandler } from "./methods/account.ts";
+import { approvalHandlers } from "./methods/approval.ts";
 import { daemonHandlers } from "./methods/daemon.ts";
 import { feedHandlers } from "./methods/feed.ts";
 import { sessionHandlers } from "./methods/session.ts";
@@ -16,6 +18,7 @@ import type { WorkspaceSockets } from "./workspace-sockets.ts";
 export function handlersOf(
   peer: Peer,
   sessions: Sessions,
+  approvals: Approvals,
   ports: DaemonPorts,
   config: DaemonConfig,
   sockets: Pick<WorkspaceSockets, "pathOf">,
@@ -27,6 +30,7 @@ export function handlersOf(
       ...backupHandlers(peer, config.brokers),
       ...whoamiHandler(peer, ports, config.brokers),
     },
+    approval: approvalHandlers(peer, approvals, ports.decisions),
     device: deviceHandlers(peer),
     daemon: daemonHandlers(peer, ports, config, sockets),
     feed: feedHandlers(peer),

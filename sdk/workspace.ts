@@ -22,7 +22,7 @@ import { createOutgoing } from "./outgoing/outgoing.ts";
 import { createReady } from "./outgoing/ready.ts";
 import type { PeerPorts } from "./ports.ts";
 import { createPresence } from "./presence/presence.ts";
-import { answerTo, faceOf } from "./presence/self.ts";
+import { type Answering, answerTo, faceOf } from "./presence/self.ts";
 import { createSignals } from "./presence/signals.ts";
 import { findingsOf, verifyAll } from "./replica/audit.ts";
 import { createHistory } from "./replica/history.ts";
@@ -42,6 +42,7 @@ export async function openWorkspace(
   listener: (happening: Happening) => void,
   sessions: () => readonly SessionFace[],
   document: Document,
+  answering: Answering,
 ) {
   const context = await createContext(ports, account, membering, features, listener);
   const { workspace, me, replica, keyring } = context;
@@ -98,7 +99,7 @@ export async function openWorkspace(
     present: () => presence.present(),
     send: (frame) => link?.send(frame),
     told: (told, from) => context.tell({ type: "told", told, from }),
-    asked: answerTo(sessions),
+    asked: answerTo(sessions, answering),
   });
   const presence = createPresence(context, {
     face: () => faceOf(context, signals.boot, sessions()),
