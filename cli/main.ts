@@ -1,7 +1,7 @@
 /** `claudemesh VERB …`: find the verb, ask the daemon, print, end with the right code. */
 import { writeSync } from "node:fs";
 import { connectCurrent } from "#adapters/current-daemon.ts";
-import type { DaemonClient } from "#adapters/daemon-client.ts";
+import { connectDaemon, type DaemonClient } from "#adapters/daemon-client.ts";
 import { clientSocket } from "#adapters/home.ts";
 import { VERSION } from "#adapters/version.ts";
 import { ERRORS, errorShape, MeshError } from "#protocol/errors.ts";
@@ -44,6 +44,7 @@ async function run(argv: readonly string[]): Promise<void> {
   // A verb that has a flag of that name means another session than the one that speaks.
   const session = (verb.options?.session ? undefined : string(options.session)) ?? around;
   const patienceMs = options.timeout === undefined ? undefined : timeoutMs;
+  const hello: SocketHello = { client: "cli", version: VERSION, session, mode, inside, patienceMs };
   let client: DaemonClient | null = null;
   let limit: NodeJS.Timeout | null = null;
   let stopShowing = () => {};
@@ -63,6 +64,17 @@ async function run(argv: readonly string[]): Promise<void> {
     }, ms + GRACE_MS);
   };
 
+  /** Tells what waits for a yes, and waits along. */
+  const heeding = (connected: DaemonClient): DaemonClient => {
+    connected.onHeld((approval) => {
+      stopShowing();
+      // Where no time was counted, none is now.
+      if (limit) giveTime(Date.parse(approval.until) - Date.now() + timeoutMs);
+      if (!quiet) out(2, json ? `${JSON.stringify({ held: approval })}\n` : `${heldText(approval)}\n`);
+    });
+    return connected;
+  };
+
   const context: Context = {
     args,
     options,
@@ -71,7 +83,6 @@ async function run(argv: readonly string[]): Promise<void> {
     timeoutMs,
     workspace: string(options.workspace) ?? string(options.mesh) ?? process.env.CLAUDEMESH_WORKSPACE,
     async daemon() {
-      const hello: SocketHello = { client: "cli", version: VERSION, session, mode, inside, patienceMs };
       const { path, isGiven } = clientSocket();
       // Behind a socket that was handed over stands somebody else's daemon.
       const mayStart = options["no-start"] !== true && !isGiven;
@@ -82,13 +93,11 @@ async function run(argv: readonly string[]): Promise<void> {
           return context.waiting("starting the daemon", work);
         },
       });
-      client.onHeld((approval) => {
-        stopShowing();
-        // Where no time was counted, none is now.
-        if (limit) giveTime(Date.parse(approval.until) - Date.now() + timeoutMs);
-        if (!quiet) out(2, json ? `${JSON.stringify({ held: approval })}\n` : `${heldText(approval)}\n`);
-      });
-      return client.daemon;
+      return heeding(client).daemon;
+    },
+    async connect() {
+      client = heeding(await connectDaemon(clientSocket().path, hello));
+      return client;
     },
     print(value, text, gone) {
       if (json) out(1, `${JSON.stringify(value)}\n`, gone);

@@ -1,6 +1,5 @@
 /** down, status, version */
-import { connectDaemon } from "#adapters/daemon-client.ts";
-import { clientSocket } from "#adapters/home.ts";
+import type { DaemonClient } from "#adapters/daemon-client.ts";
 import { VERSION } from "#adapters/version.ts";
 import { table } from "../print.ts";
 import type { Verb } from "../verb.ts";
@@ -10,11 +9,11 @@ const down: Verb = {
   group: "daemon",
   summary: "stop the daemon; nothing queued is lost",
   examples: ["claudemesh down"],
-  async run({ limited, print }) {
+  async run({ connect, limited, print }) {
     limited();
-    let client: Awaited<ReturnType<typeof connectDaemon>>;
+    let client: DaemonClient;
     try {
-      client = await connectDaemon(clientSocket().path, { client: "cli", version: VERSION });
+      client = await connect();
     } catch {
       print({ stopped: false }, "The daemon wasn't running.");
       return;
