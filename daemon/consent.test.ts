@@ -38,7 +38,7 @@ function door() {
   const approvals = createApprovals({ clock, timers, random });
   // Of a workspace only its slug and id are looked at.
   const writable = (name = used) => ({ slug: name, workspace: { id: `id of ${name}` } }) as Opened;
-  const log = { append: (one: Decision) => void decisions.push(one), newest: () => decisions };
+  const log = { append: (one: Decision) => decisions.push(one) > 0, newest: () => decisions };
   const consent = createConsent({ now: clock.now, writable }, approvals, log, () => "desk");
   const answer = createDispatch({
     handlers: handlers as unknown as Handlers<Caller>,

@@ -45,7 +45,6 @@ export function createConsent(
 ): Consent {
   type Ruling = Pick<Decision, "decision"> & Partial<Decision>;
 
-  /** @throws MeshError storage_full: what can't be written down isn't done */
   const note = ({ hello, method, schema }: Pick<Asked, "hello" | "method" | "schema">, ruling: Ruling) =>
     decisions.append({
       at: new Date(peer.now()).toISOString(),
@@ -96,9 +95,15 @@ export function createConsent(
       const { approval: settled, by } = await outcome;
       const { state, id } = settled;
       if (state === "waiting") throw new Error("what is settled doesn't wait");
-      note(asked, { decision: state, workspace, approval: id, by });
-      if (state === "approved") return params;
-      throw refusal(settled);
+      const isNoted = note(asked, { decision: state, workspace, approval: id, by });
+      if (state !== "approved") throw refusal(settled);
+      // A person on a full disk can go on; what a session does is on record.
+      if (isNoted) return params;
+      throw new MeshError(
+        "storage_full",
+        "The yes can't be written down, so nothing was done.",
+        "Make room on the disk, and see who may write logs/decisions.jsonl.",
+      );
     },
     refused(asked, why) {
       if (FREE.includes(asked.schema.scope)) return;

@@ -13,8 +13,8 @@ export type SocketServer = {
 
 /** What was decided of requests that aren't free: it only grows. */
 export type Decisions = {
-  /** @throws MeshError storage_full */
-  append(decision: Decision): void;
+  /** Whether it is written down. */
+  append(decision: Decision): boolean;
   /** Oldest first. */
   newest(limit: number): Decision[];
 };

@@ -54,7 +54,7 @@ function overview(verbs: readonly Verb[]): string {
   const rows = [...rowsOf(verbs)].map(([row, its]) => [row, its.map((verb) => rowOf(verb).word)] as const);
   const short = ["short", verbs.flatMap(({ aliases = [] }) => aliases)] as const;
   const lines = [...rows, short].flatMap(([row, words]) => wrapped(`  ${row.padEnd(11)}`, words));
-  return [HEAD, ...lines, "", ...FOOT].join("\n");
+  return [HEAD, ...lines, ...FOOT].join("\n");
 }
 
 /** Words behind a head, in as many lines as they need. */

@@ -1,7 +1,6 @@
 /** What was decided, a line of JSON each, in files that only grow until the oldest goes. */
 import { readFileSync } from "node:fs";
 import { openRollingFile, rolledPaths } from "#adapters/rolling-file.ts";
-import { MeshError } from "#protocol/errors.ts";
 import { type Decision, decision } from "#protocol/features/approval.ts";
 import type { Decisions } from "../ports.ts";
 
@@ -9,14 +8,7 @@ import type { Decisions } from "../ports.ts";
 export function openDecisionLog(path: string, sizes: { maxBytes?: number; files?: number } = {}): Decisions {
   const file = openRollingFile(path, sizes);
   return {
-    append(one) {
-      if (file.write(`${JSON.stringify(one)}\n`)) return;
-      throw new MeshError(
-        "storage_full",
-        "What was decided can't be written down, so nothing is done.",
-        `Make room, or see who may write ${path}.`,
-      );
-    },
+    append: (one) => file.write(`${JSON.stringify(one)}\n`),
     newest(limit) {
       const found: Decision[] = [];
       for (const one of rolledPaths(path, sizes.files)) {
