@@ -9,6 +9,7 @@ import { daemonVerbs } from "./verbs/daemon.ts";
 import { demo } from "./verbs/demo.ts";
 import { deviceVerbs } from "./verbs/devices.ts";
 import { doctor } from "./verbs/doctor.ts";
+import { grantVerbs } from "./verbs/grant.ts";
 import { groupVerbs } from "./verbs/group.ts";
 import { helpPage } from "./verbs/help.ts";
 import { identityVerbs } from "./verbs/identity.ts";
@@ -80,6 +81,7 @@ export const verbs: readonly Verb[] = [
   ...workspaceVerbs,
   ...inviteVerbs,
   ...peerVerbs,
+  ...grantVerbs,
   ...messageVerbs,
   ...topicVerbs,
   ...sessionVerbs,

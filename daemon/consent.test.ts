@@ -90,6 +90,8 @@ test("what each method is: nothing comes to be free for sessions by accident", (
     "device.add",
     "invite.create",
     "invite.approve",
+    "peer.grant",
+    "peer.unblock",
     "topic.add",
   ]);
   expect(of("destructive")).toEqual([

@@ -37,6 +37,8 @@ export type Happening =
   | { type: "acked"; id: string }
   | { type: "chain"; before: ChainState | null; state: ChainState }
   | { type: "key" }
+  /** That member has written without being allowed to, and is to hear of it. */
+  | { type: "refused"; member: string }
   /** Messages were marked as read here. */
   | { type: "read" }
   /** A session of this device did something. */

@@ -15,6 +15,7 @@ import { createAnswers } from "./link/answers.ts";
 import { createLink, type Link, type LinkOwner } from "./link/link.ts";
 import { createApprovals } from "./membership/approvals.ts";
 import { chainSteps } from "./membership/chain.ts";
+import { blockedAtBroker, blockedMembers } from "./membership/grants.ts";
 import { createMembership } from "./membership/membership.ts";
 import { createTopicChanges } from "./membership/topic-changes.ts";
 import { createTrust } from "./membership/trust.ts";
@@ -108,6 +109,8 @@ export async function openWorkspace(
     claimed: (dev, { head, counters }) => context.heads.claimed(dev, head, counters.through),
     changed: (member, isChange, face) =>
       context.tell({ type: "peer", member, online: face !== null, face, changed: isChange }),
+    hidden: () => blockedMembers(replica.db),
+    untold: () => [...blockedMembers(replica.db), ...blockedAtBroker(replica)],
   });
   const resume = createResume(context, () => {
     membership.react();
@@ -275,6 +278,12 @@ export async function openWorkspace(
     propose: membership.propose,
     rootEntries: membership.rootEntries,
     renewKey: membership.renewKey,
+    /** Tells the broker whom I don't want to hear. @throws MeshError offline */
+    block: (members: readonly string[]) => link?.block(members) ?? Promise.reject(unknownThere()),
+    /** What a member said while they might not write is shown. */
+    unbar: incoming.unbar,
+    /** What the broker didn't push of what was said to me behind that sequence. @throws MeshError offline */
+    refetch: (since: number) => history.refetch(me, since),
     /** The account has another seed than before: what waits for it is opened. */
     seedsChanged: incoming.keysChanged,
     start: () => link?.start(),

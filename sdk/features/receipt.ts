@@ -82,6 +82,7 @@ export function createReceiptSender(peer: Peer) {
     ) {
       if (happening.record.seq !== null) soon(opened, happening.record.from);
     }
+    if (happening.type === "refused") soon(opened, happening.member);
     if (happening.type === "link" && happening.state === "online") {
       for (const row of workspace.replica.db
         .sql("SELECT DISTINCT member FROM receipts_due WHERE sent = 0")
