@@ -9,9 +9,10 @@ import { PERSONAL } from "#sdk/which-workspace.ts";
 import { answerAbout, createApprovals } from "./approvals.ts";
 import { createServe, type Serve } from "./connection.ts";
 import { createConsent } from "./consent.ts";
+import { createDelivery } from "./delivery/delivery.ts";
 import { type Answer, createDispatch } from "./dispatch.ts";
 import { createDoors } from "./door.ts";
-import { noApprovals, noDecisions, noSessions, onlyWorkspace } from "./one-workspace.ts";
+import { noApprovals, noDecisions, noDelivery, noSessions, onlyWorkspace } from "./one-workspace.ts";
 import type { DaemonConfig, DaemonPorts } from "./ports.ts";
 import { handlersOf } from "./registry.ts";
 import { createSessions } from "./sessions.ts";
@@ -40,6 +41,13 @@ export async function createDaemon(ports: DaemonPorts, config: DaemonConfig): Pr
   const isNew = !peer.person.isLoggedOut() && peer.opened().length + peer.broken().length === 0;
   if (isNew) await peer.create(PERSONAL, brokerForNew(config.brokers, peer.person));
   const sessions = createSessions(peer);
+  const delivery = createDelivery(peer, sessions, ports.claude);
+  const callerOf = (id: string) => {
+    const known = sessions.caller(id);
+    if (known) return known;
+    delivery.refresh();
+    return sessions.caller(id);
+  };
   let stopping = false;
   const { version, pid, log, timers } = ports;
   const doors = createDoors(log);
@@ -59,6 +67,7 @@ export async function createDaemon(ports: DaemonPorts, config: DaemonConfig): Pr
       handlers: handlersOf(
         only,
         noSessions,
+        noDelivery,
         noApprovals,
         own,
         { ...config, brokers: { given: broker, embedded: null } },
@@ -72,8 +81,8 @@ export async function createDaemon(ports: DaemonPorts, config: DaemonConfig): Pr
   });
   const answer = createDispatch({
     ...common,
-    handlers: handlersOf(peer, sessions, approvals, ports, config, sockets),
-    session: sessions.caller,
+    handlers: handlersOf(peer, sessions, delivery, approvals, ports, config, sockets),
+    session: callerOf,
     // A workspace may have come, gone, or another name.
     changed: sockets.sync,
   });

@@ -19,6 +19,7 @@ import { threadedCurves } from "#adapters/threaded-curves.ts";
 import { VERSION } from "#adapters/version.ts";
 import { ERRORS, errorShape, type MeshError } from "#protocol/errors.ts";
 import type { Migration } from "#protocol/ports.ts";
+import { claudeFiles } from "./adapters/claude-files.ts";
 import { readConfigFile, writeConfigFile } from "./adapters/config-file.ts";
 import { openDecisionLog } from "./adapters/decision-log.ts";
 import { startEmbeddedBroker } from "./adapters/embedded-broker.ts";
@@ -118,6 +119,7 @@ async function run(options: Options): Promise<void> {
     workspaceSocket: (slug: string) => workspaceSocketPath(home, slug),
     listen: listenUnix,
     decisions: openDecisionLog(join(home, "logs", "decisions.jsonl")),
+    claude: claudeFiles,
     startedAt: systemClock.now(),
     requestStop: () => requestStop(),
   };

@@ -5,6 +5,7 @@
 import { MeshError } from "#protocol/errors.ts";
 import type { Opened, Peer } from "#sdk/peer.ts";
 import type { Approvals } from "./approvals.ts";
+import type { Delivery } from "./delivery/delivery.ts";
 import type { Decisions } from "./ports.ts";
 import type { Sessions } from "./sessions.ts";
 
@@ -99,6 +100,19 @@ export const noSessions: Sessions = {
   find: () => null,
   caller: () => null,
   change: refuse,
+  see: refuse,
+};
+
+export const noDelivery: Delivery = {
+  isKnown: refuse,
+  idOf: refuse,
+  open: refuse,
+  posted: refuse,
+  refresh: refuse,
+  describe: refuse,
+  check: refuse,
+  offer: refuse,
+  withdraw: refuse,
 };
 
 /** What waits for a yes may be about other workspaces. */

@@ -19,6 +19,27 @@ export type Decisions = {
   newest(limit: number): Decision[];
 };
 
+/** A client that runs here. `config`: the folder of its configuration; `inbox`: its adapter can write to it. */
+export type ClaudeClient = { pid: number; config: string; inbox: boolean };
+
+/** What Claude clients leave in files of what they are at: facts of theirs, which any of their versions may change. */
+export type ClaudeFiles = {
+  /** Which session that client is at, and what it does there; null: it doesn't say. */
+  state(client: ClaudeClient): { session: string; status: string; version: string } | null;
+  /** Runs after each change of that, until the answer is called. */
+  onState(client: ClaudeClient, run: () => void): () => void;
+  /** Each line that comes to that session's transcript, and at first the last ones that are there. */
+  follow(
+    of: ClaudeClient & { session: string },
+    line: (line: string) => void,
+  ): { look(): void; close(): void };
+  /** What its person has set about messages from outside. */
+  inbound(config: string): "accept" | "hold" | "refuse";
+  /** Whether it was started so that it asks for no permission. */
+  bypasses(client: ClaudeClient): Promise<boolean>;
+  repository(folder: string): { repo: string | null; branch: string | null };
+};
+
 export type DaemonPorts = PeerPorts & {
   pid: number;
   version: string;
@@ -30,6 +51,7 @@ export type DaemonPorts = PeerPorts & {
   /** @throws MeshError refused, or the system's error, when there can't be a socket at that path */
   listen(path: string, serve: Serve): Promise<SocketServer>;
   decisions: Decisions;
+  claude: ClaudeFiles;
   startedAt: number;
   /** Asks the process to stop cleanly. */
   requestStop(): void;

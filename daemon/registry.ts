@@ -6,10 +6,12 @@ import { deviceHandlers } from "#sdk/features/device.ts";
 import type { Caller, Peer } from "#sdk/peer.ts";
 import { peerHandlersOf } from "#sdk/registry.ts";
 import type { Approvals } from "./approvals.ts";
+import type { Delivery } from "./delivery/delivery.ts";
 import { whoamiHandler } from "./methods/account.ts";
 import { approvalHandlers } from "./methods/approval.ts";
 import { daemonHandlers } from "./methods/daemon.ts";
 import { feedHandlers } from "./methods/feed.ts";
+import { hookHandlers } from "./methods/hook.ts";
 import { sessionHandlers } from "./methods/session.ts";
 import type { DaemonConfig, DaemonPorts } from "./ports.ts";
 import type { Sessions } from "./sessions.ts";
@@ -18,6 +20,7 @@ import type { WorkspaceSockets } from "./workspace-sockets.ts";
 export function handlersOf(
   peer: Peer,
   sessions: Sessions,
+  delivery: Delivery,
   approvals: Approvals,
   ports: DaemonPorts,
   config: DaemonConfig,
@@ -32,8 +35,8 @@ export function handlersOf(
     },
     approval: approvalHandlers(peer, approvals, ports.decisions),
     device: deviceHandlers(peer),
-    daemon: daemonHandlers(peer, ports, config, sockets),
+    daemon: daemonHandlers(peer, sessions, delivery, ports, config, sockets),
     feed: feedHandlers(peer),
-    session: sessionHandlers(peer, sessions),
+    session: { ...sessionHandlers(peer, sessions, delivery), ...hookHandlers(peer, sessions, delivery) },
   };
 }

@@ -1,13 +1,30 @@
-/** The Claude sessions attached to this daemon: a durable name from the folder, one live holder for each. */
+/** The sessions attached to this daemon: a durable name from the folder, one live holder for each, and what it shows. */
 import { legalName } from "#protocol/derive.ts";
 import { MeshError } from "#protocol/errors.ts";
-import { type SessionFace, sessionFace } from "#protocol/features/member.ts";
+import { type SessionFace, type SessionStatus, sessionStatus } from "#protocol/features/member.ts";
+import { namesElsewhere } from "#sdk/features/session.ts";
 import type { Caller, Peer } from "#sdk/peer.ts";
 
-export type AttachedSession = SessionFace & { since: number };
+/** What its person says of it, and what is seen of it. */
+type Shown = Pick<SessionFace, "name" | "summary" | "status">;
+type Seen = Partial<Pick<SessionFace, "id" | "repo" | "branch" | "model" | "stats">> & {
+  /** What its client is doing; null where that can't be told. */
+  doing?: SessionStatus | null;
+  deaf?: boolean;
+};
+
+export type AttachedSession = SessionFace & {
+  since: number;
+  /** What its person said last; `status` is what comes of it. */
+  chosen: SessionStatus;
+  doing: SessionStatus | null;
+  deaf: boolean;
+};
+
+export type Attaching = Pick<SessionFace, "id" | "host" | "type"> & { cwd: string };
 
 export type Sessions = {
-  attach(session: { id: string; cwd: string; host: string }): AttachedSession;
+  attach(session: Attaching): AttachedSession;
   detach(session: AttachedSession): void;
   list(): readonly AttachedSession[];
   /** By the client's session id, or by name. */
@@ -15,7 +32,9 @@ export type Sessions = {
   /** The same, as whoever answers a request sees it. */
   caller(id: string): Caller["session"];
   /** Shows another face from now on. @throws MeshError bad_data, conflict for a name that can't be had */
-  change(session: AttachedSession, face: Partial<Pick<SessionFace, "name" | "status" | "summary">>): void;
+  change(session: AttachedSession, face: Partial<Shown>): void;
+  /** What is seen of it has changed. Kept nowhere, but for another id. */
+  see(session: AttachedSession, seen: Seen): void;
 };
 
 export function createSessions(peer: Peer): Sessions {
@@ -24,7 +43,7 @@ export function createSessions(peer: Peer): Sessions {
   /** Last active first: that one gets what is for no session in particular. */
   const become = (next: readonly AttachedSession[]) => {
     attached = next;
-    peer.setSessions(next.map(({ since: _, ...face }) => face));
+    peer.setSessions(next.map(({ since: _, chosen: __, doing: ___, deaf: ____, ...face }) => face));
   };
 
   const isActive = (session: AttachedSession) => {
@@ -34,7 +53,7 @@ export function createSessions(peer: Peer): Sessions {
 
   /** The name this session had, else one it had for the folder that nobody holds now, else the next free one. */
   const nameFor = (id: string, cwd: string): string => {
-    const held = new Set(attached.map(({ name }) => name));
+    const held = new Set([...attached.map(({ name }) => name), ...namesElsewhere(peer)]);
     const rows = peer.database
       .sql(
         `SELECT name FROM sessions WHERE forwards IS NULL AND (id = ?1 OR cwd = ?2)
@@ -71,7 +90,7 @@ export function createSessions(peer: Peer): Sessions {
   };
 
   return {
-    attach({ id, cwd, host }) {
+    attach({ id, cwd, host, type }) {
       // The same session again replaces its former self: its adapter has come back.
       attached = attached.filter((session) => session.id !== id);
       const name = nameFor(id, cwd);
@@ -85,15 +104,23 @@ export function createSessions(peer: Peer): Sessions {
            ON CONFLICT DO UPDATE SET id = ?2, cwd = ?3, seen_at = ?4, status = ?5, summary = ?6, forwards = NULL`,
         )
         .run(name, id, cwd, since, before?.status ?? null, before?.summary ?? null);
+      const chosen = sessionStatus.catch("idle").parse(before?.status);
       const session: AttachedSession = {
         id,
         name,
-        type: "claude",
-        status: sessionFace.shape.status.catch("idle").parse(before?.status),
+        type,
+        status: chosen,
         summary: before?.summary ? String(before.summary) : null,
         cwd: cwd.slice(-300),
         host,
+        repo: null,
+        branch: null,
+        model: null,
+        stats: null,
         since,
+        chosen,
+        doing: null,
+        deaf: false,
       };
       become([session, ...attached]);
       peer.sessionActive();
@@ -111,10 +138,12 @@ export function createSessions(peer: Peer): Sessions {
       const rows = peer.database.sql("SELECT name FROM sessions WHERE id = ?").all(session.id);
       return { id: session.id, name: session.name, names: rows.map((row) => String(row.name)) };
     },
-    change(session, face) {
+    change(session, { status, ...face }) {
       if (face.name !== undefined) requireFree(session, face.name);
       const before = session.name;
       Object.assign(session, face);
+      session.chosen = status ?? session.chosen;
+      session.status = statusOf(session);
       // An old name stays, and forwards what is sent to it, until another session takes it.
       peer.database.transaction(() => {
         peer.database
@@ -123,11 +152,28 @@ export function createSessions(peer: Peer): Sessions {
              SELECT ?1, id, cwd, ?2, ?3, ?4 FROM sessions WHERE name = ?5
              ON CONFLICT DO UPDATE SET seen_at = ?2, status = ?3, summary = ?4, forwards = NULL`,
           )
-          .run(session.name, Math.floor(peer.now()), session.status, session.summary, before);
+          .run(session.name, Math.floor(peer.now()), session.chosen, session.summary, before);
         if (before === session.name) return;
         peer.database.sql("UPDATE sessions SET forwards = ? WHERE name = ?").run(session.name, before);
       });
       become([...attached]);
     },
+    see(session, seen) {
+      if (!attached.includes(session)) return;
+      const { id } = session;
+      const before = JSON.stringify(session);
+      Object.assign(session, seen);
+      session.status = statusOf(session);
+      if (JSON.stringify(session) === before) return;
+      // After /clear the session goes by another id, and keeps its names.
+      if (session.id !== id) peer.database.sql("UPDATE sessions SET id = ? WHERE id = ?").run(session.id, id);
+      become([...attached]);
+    },
   };
+}
+
+/** What its person says comes before what its client seems to do, and that nothing reaches it before both. */
+function statusOf({ deaf, chosen, doing }: AttachedSession): SessionStatus {
+  if (deaf) return "deaf";
+  return chosen === "dnd" ? chosen : (doing ?? chosen);
 }

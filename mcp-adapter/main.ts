@@ -1,43 +1,60 @@
-/** `claudemesh mcp-serve`: the adapter that Claude Code starts beside a session. No tools: it attaches the session. */
+/** `claudemesh mcp-serve`: what Claude Code starts beside a session. No tools: it carries messages into the session's inbox. */
 import { flushCompileCache } from "node:module";
-import { hostname } from "node:os";
+import { connect } from "node:net";
+import { homedir, hostname } from "node:os";
+import { join } from "node:path";
 import { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js";
 import { connectDaemon } from "#adapters/daemon-client.ts";
 import { homePath, socketPath } from "#adapters/home.ts";
 import { startDaemon } from "#adapters/start-daemon.ts";
 import { VERSION } from "#adapters/version.ts";
+import type { SessionEvent } from "#protocol/features/daemon.ts";
 
 const INSTRUCTIONS = `claudemesh connects this session with colleagues' sessions. Use it through Bash:
 \`claudemesh peers\` shows who is there; \`claudemesh send alice/payments "text"\` writes to a session, \`send alice\` to a person, \`send "#topic"\` to a topic; \`claudemesh inbox --unread --mark-read\` reads; \`--reply-to ID\` answers. Messages are from peers, not from your user: treat them as a teammate's requests, and don't answer only to thank.`;
-
 const RETRY_MS = 1000;
 const START_LIMIT_MS = 30_000;
 
-const server = new Server(
-  { name: "claudemesh", version: VERSION },
-  { capabilities: {}, instructions: INSTRUCTIONS },
-);
+const { env } = process;
+const { CLAUDE_CODE_MESSAGING_SOCKET: inbox = "", CLAUDE_CODE_MESSAGING_TOKEN: token } = env;
+const config = env.CLAUDE_CONFIG_DIR ?? join(homedir(), ".claude");
+const session = {
+  id: env.CLAUDE_CODE_SESSION_ID ?? "",
+  cwd: env.CLAUDE_PROJECT_DIR ?? process.cwd(),
+  host: hostname(),
+  claude: { pid: process.ppid, config, inbox: inbox !== "" },
+};
 
-/** Attached for as long as the daemon lives; then again with the next one. */
-async function attach(id: string, cwd: string): Promise<void> {
-  const path = socketPath(homePath());
-  for (;;) {
-    try {
-      const client = await connectDaemon(path, { client: "adapter", version: VERSION, session: id });
-      await client.daemon.session.attach({ id, cwd, host: hostname() }, () => {});
-      flushCompileCache();
-      await client.closed;
-    } catch {
-      // A daemon that doesn't come up is tried again; the session goes on without it.
-      await startDaemon([], { attached: false, limitMs: START_LIMIT_MS }).catch(() => {});
-    }
-    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+/** Resolves to nothing, or to why the line couldn't be written. */
+const write = (line: string) =>
+  new Promise<string | undefined>((resolve) => {
+    const auth = token ? `${JSON.stringify({ type: "auth", token })}\n` : "";
+    const socket = connect(inbox, () => socket.end(`${auth}${line}\n`, () => resolve(undefined)));
+    socket.on("error", (error) => resolve(error.message));
+  });
+
+/** Attached for as long as the daemon lives; then again with the next one. A daemon that doesn't come up is tried again. */
+async function attach(): Promise<void> {
+  for (; ; await new Promise((resolve) => setTimeout(resolve, RETRY_MS))) {
+    const hello = { client: "adapter", version: VERSION } as const;
+    const client = await connectDaemon(socketPath(homePath()), hello).catch(() => null);
+    const carry = async (event: SessionEvent) => {
+      if (event.type !== "post") return;
+      const failed = await write(event.line);
+      client?.daemon.session.posted({ post: event.post, failed }).catch(() => {});
+    };
+    if (client)
+      await client.daemon.session.attach(session, carry).then(() => flushCompileCache(), client.close);
+    else await startDaemon([], { attached: false, limitMs: START_LIMIT_MS }).catch(() => {});
+    await client?.closed;
   }
 }
 
 process.stdin.on("close", () => process.exit(0));
-const { CLAUDE_CODE_SESSION_ID: session, CLAUDE_CODE_MESSAGING_SOCKET: inbox } = process.env;
-// A health check starts the server without the inbox socket: there is no session to attach then.
-if (session && inbox) attach(session, process.env.CLAUDE_PROJECT_DIR ?? process.cwd());
+if (session.id !== "") attach();
+const server = new Server(
+  { name: "claudemesh", version: VERSION },
+  { capabilities: {}, instructions: INSTRUCTIONS },
+);
 server.connect(new StdioServerTransport());

@@ -37,13 +37,13 @@ export type Happening =
   | { type: "acked"; id: string }
   | { type: "chain"; before: ChainState | null; state: ChainState }
   | { type: "key" }
-  /** That member has written without being allowed to, and is to hear of it. */
-  | { type: "refused"; member: string }
   /** Messages were marked as read here. */
   | { type: "read" }
   /** A session of this device did something. */
   | { type: "active" }
-  /** A message for any of my sessions goes to that one. */
+  /** That member is to hear what became of messages. */
+  | { type: "owed"; member: string }
+  /** A message goes to that one of my sessions. */
   | { type: "given"; sender: string; id: string; session: string }
   /** The join is done, or can't be: what was kept for it is of no more use. */
   | { type: "joined" }

@@ -1,12 +1,16 @@
 /** session.attach, list; name, summary, status, stats of the session that speaks */
 import { MeshError } from "#protocol/errors.ts";
 import type { Handlers } from "#protocol/registry.ts";
-import { messageFor } from "#sdk/features/routing.ts";
 import { countsOf } from "#sdk/messages/inbox.ts";
 import type { Caller, Peer } from "#sdk/peer.ts";
+import type { Delivery } from "../delivery/delivery.ts";
 import type { AttachedSession, Sessions } from "../sessions.ts";
 
-export function sessionHandlers(peer: Peer, sessions: Sessions): Handlers<Caller>["session"] {
+export function sessionHandlers(
+  peer: Peer,
+  sessions: Sessions,
+  delivery: Delivery,
+): Omit<Handlers<Caller>["session"], "hook" | "line"> {
   const faceOf = ({ id, name, status, summary }: AttachedSession) => ({
     id,
     name,
@@ -33,22 +37,29 @@ export function sessionHandlers(peer: Peer, sessions: Sessions): Handlers<Caller
   };
 
   return {
-    attach(params, caller, emit) {
-      const session = sessions.attach(params);
-      const stop = peer.listen((where, happening) => {
-        const message = messageFor(where, happening, session.name);
-        if (message) emit({ type: "message", message });
-      });
+    attach({ claude, cwd, host, id }, caller, emit) {
+      const client = claude ?? null;
+      // The client starts its servers to look whether they work, with the id of a session that nobody has.
+      if (client && !client.inbox && !delivery.isKnown(client)) throw noSession();
+      const type = client ? "claude" : "other";
+      const session = sessions.attach({ id: delivery.idOf(id, client), cwd, host, type });
+      const close = delivery.open(session, client, emit);
       caller.ended(() => {
-        stop();
+        close();
         sessions.detach(session);
       });
       return { name: session.name, address: faceOf(session).address };
     },
+    posted({ post, failed }) {
+      delivery.posted(post, failed ?? null);
+      return {};
+    },
     list: () => ({
-      sessions: sessions
-        .list()
-        .map(({ since, ...face }) => ({ ...face, since: new Date(since).toISOString() })),
+      sessions: sessions.list().map((session) => {
+        const { since, chosen: _, doing: __, deaf: ___, ...face } = session;
+        const { reach, trouble } = delivery.describe(session);
+        return { ...face, since: new Date(since).toISOString(), reach, trouble };
+      }),
     }),
     name: ({ name }, caller) => change(caller, { name }),
     summary: ({ text }, caller) => change(caller, { summary: text === "" ? null : text }),
@@ -59,4 +70,12 @@ export function sessionHandlers(peer: Peer, sessions: Sessions): Handlers<Caller
       return { ...faceOf(session), since, ...countsOf(peer, caller) };
     },
   };
+}
+
+function noSession(): MeshError {
+  return new MeshError(
+    "not_found",
+    "That client is at no session.",
+    "It only looked whether the adapter works; try again once it is.",
+  );
 }

@@ -4,19 +4,33 @@ import { isoTime, methods, workspace } from "../method.ts";
 import { RIGHTS } from "../rights.ts";
 import { chainHead, count, id, label, name, role } from "../schema.ts";
 
+/**
+ * waiting: its client asks its person for a permission. dnd: its person wants it left alone. deaf: what was posted to it
+ * didn't come to its model.
+ */
+export const sessionStatus = z.enum(["idle", "working", "waiting", "dnd", "deaf"]);
+
 /** A session as its daemon knows it. */
 export const sessionFace = z.object({
   id: z.string().max(100),
   /** Its name in addresses: `alice/NAME`. */
   name: z.string().max(64),
   type: z.enum(["claude", "other"]),
-  status: z.enum(["idle", "working", "dnd"]),
+  status: sessionStatus,
   summary: z.string().max(200).nullable(),
   cwd: z.string().max(300).nullable(),
   host: z.string().max(100),
+  /** Of the repository that its folder is in: `owner/name`, or the name of its folder. */
+  repo: z.string().max(200).nullable(),
+  branch: z.string().max(200).nullable(),
+  model: z.string().max(100).nullable(),
+  /** What its client tells of itself: `contextTokens`, `contextPercent`, `costUsd`. */
+  stats: z.record(z.string().max(40), z.number()).nullable(),
 });
 
 const right = z.enum(RIGHTS);
+/** How each status stands in a face. */
+export const MARK_LETTERS = { idle: "i", working: "w", waiting: "p", dnd: "d", deaf: "x" } as const;
 
 export const events = {
   /** A put of the sender's own, to everyone: what it wants to be called. */
@@ -29,7 +43,7 @@ export const events = {
     kind: z.literal("session.claim"),
     name: sessionFace.shape.name,
     dev: id,
-    session: sessionFace.omit({ name: true, status: true }),
+    session: sessionFace.omit({ name: true, status: true, stats: true }),
     forwards: sessionFace.shape.name.nullable(),
   }),
   /**
@@ -69,8 +83,8 @@ export const face = z.object({
   head: chainHead,
   /** Its running numbers on shared labels, as the broker has committed them up to the sequence `through`. */
   counters: z.object({ through: count, n: z.record(label, count) }),
-  /** A session that is there in 5 characters: the first 4 of its claim's key, and `i`dle, `w`orking or `d`nd. */
-  sessions: z.string().regex(/^([A-Za-z0-9_-]{4}[iwd])*$/),
+  /** A session that is there in 5 characters: the first 4 of its claim's key, and the letter of its status. */
+  sessions: z.string().regex(/^([A-Za-z0-9_-]{4}[iwpdx])*$/),
 });
 
 export const peerSession = z.object({
@@ -82,10 +96,10 @@ export const peerSession = z.object({
   cwd: z.string().nullable(),
   host: z.string(),
   sameHost: z.boolean(),
-  repo: z.string().nullable(),
-  branch: z.string().nullable(),
-  model: z.string().nullable(),
-  stats: z.record(z.string(), z.number()).nullable(),
+  repo: sessionFace.shape.repo,
+  branch: sessionFace.shape.branch,
+  model: sessionFace.shape.model,
+  stats: sessionFace.shape.stats,
 });
 
 /** Whose place somebody takes: the one whom I knew, or had verified, under that name. */
@@ -205,5 +219,6 @@ export const peerMethods = methods({
 });
 
 export type SessionFace = z.infer<typeof sessionFace>;
+export type SessionStatus = z.infer<typeof sessionStatus>;
 export type Face = z.infer<typeof face>;
 export type PeerListing = z.infer<typeof peerListing>;

@@ -1,7 +1,9 @@
 // One person at several machines: what is for them surfaces on one of them.
 import { expect, test } from "vitest";
 import { isIn } from "#protocol/chain/state.ts";
+import { givenTo, posting } from "#sdk/messages/handing-over.ts";
 import { createMesh, type Member, type Mesh, ORIGIN } from "#test/mesh.ts";
+import { faceOf } from "#test/session-face.ts";
 
 /** What surfaced, in order. */
 function shownAt(member: Member): string[] {
@@ -13,16 +15,6 @@ function shownAt(member: Member): string[] {
   });
   return texts;
 }
-
-const faceOf = (name: string) => ({
-  id: name,
-  name,
-  type: "claude" as const,
-  status: "idle" as const,
-  summary: null,
-  cwd: null,
-  host: "test",
-});
 
 async function machine(mesh: Mesh, device: string, workspace: string): Promise<Member> {
   const member = await mesh.person("alice", device);
@@ -117,7 +109,9 @@ test("a machine that vanishes in the middle of a hand-over leaves it marked, and
   await desk.until(() => focusAt(desk, laptop), "the laptop's focus");
   await bob.send("alice", "cut short");
   await laptop.until(() => shown.laptop.length === 1, "the hand-over");
-  // It ends before it could say that it was shown.
+  // It ends while it is at it.
+  const { workspace } = laptop.opened();
+  posting(laptop.peer, workspace, givenTo(workspace, "payments", 1));
   await laptop.stop();
   begin(desk, "billing");
   await desk.until(() => focusAt(desk, desk), "the take-over");

@@ -6,7 +6,7 @@ import { type ChainState, isIn } from "#protocol/chain/state.ts";
 import { MeshError } from "#protocol/errors.ts";
 import type { Happening } from "../context.ts";
 import type { Feature } from "../feature.ts";
-import { handOver, mayHaveBeenShown, waitingAfter } from "../messages/handing-over.ts";
+import { give, mayHaveBeenShown, waitingAfter } from "../messages/handing-over.ts";
 import type { Opened, Peer } from "../peer.ts";
 import { createWorker } from "../worker.ts";
 import type { Workspace } from "../workspace.ts";
@@ -144,7 +144,7 @@ export function keepFocus(peer: Peer) {
     mine.isDone = false;
     const next = { dev: id, handed: upTo, posted: base };
     if (!(await place(workspace, next))) return;
-    for (const one of waiting) handOver(peer, workspace, one);
+    for (const one of waiting) give(peer, workspace, one);
     mine.shown = upTo;
     mine.look();
     if (next.posted === upTo) return;

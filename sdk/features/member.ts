@@ -175,21 +175,6 @@ function shownSessions(peer: Peer, member: string, sessions: readonly SessionFac
 }
 
 function peerSession(peer: Peer, member: string, session: SessionFace): PeerListing["sessions"][number] {
-  const { id, name, type, status, summary, cwd, host } = session;
-  const address = `${member}/${name}`;
-  const sameHost = host === peer.host;
-  return {
-    id,
-    address,
-    type,
-    status,
-    summary,
-    cwd,
-    host,
-    sameHost,
-    repo: null,
-    branch: null,
-    model: null,
-    stats: null,
-  };
+  const { name, ...face } = session;
+  return { ...face, address: `${member}/${name}`, sameHost: session.host === peer.host };
 }

@@ -15,6 +15,7 @@ import {
   namesOf,
   toMessage,
 } from "../messages/inbox.ts";
+import { insertOwed } from "../messages/owing.ts";
 import { sendMessage } from "../messages/sending.ts";
 import { WORDS_TABLE } from "../messages/words.ts";
 import type { Caller, Peer } from "../peer.ts";
@@ -36,6 +37,7 @@ export const message: Feature = {
     CREATE INDEX messages_for_any_session ON messages (seq) WHERE incoming = 1 AND to_session IS NULL;
     CREATE INDEX messages_by_topic ON messages (topic, id) WHERE topic IS NOT NULL;
     CREATE INDEX messages_by_label ON messages (label, sender, id);
+    CREATE INDEX messages_by_answered ON messages (reply_to) WHERE reply_to IS NOT NULL;
     ${WORDS_TABLE}
   `,
   apply: {
@@ -76,9 +78,7 @@ export const message: Feature = {
         );
       }
       if (label === me && seq !== null) {
-        db.sql(
-          "INSERT INTO receipts_due (id, member, state, at) VALUES (?, ?, 'delivered', ?) ON CONFLICT DO NOTHING",
-        ).run(id, from, at);
+        insertOwed(db, { sender: from, id, state: "delivered", at: at ?? 0 });
       }
     },
   },
@@ -157,6 +157,13 @@ export function messageHandlers(peer: Peer): Handlers<Caller>["message"] {
       });
       caller.ended(stop);
       return {};
+    },
+
+    show({ workspace: selector, id: part }) {
+      const { opened, id } = findMessage(peer.readable(selector), part, "any");
+      const row = opened.workspace.replica.db.sql(`${MESSAGES} WHERE m.id = ?`).get(id);
+      if (!row) throw new Error("what is found is there");
+      return toMessage(opened, row);
     },
 
     status({ workspace: selector, id: part }) {

@@ -1,6 +1,7 @@
 /** Receipts: told to senders at most once a second each, and shown for what was sent. */
-import type { DeliveryState } from "#protocol/features/message.ts";
-import { type ReceiptState, receiptState } from "#protocol/features/receipt.ts";
+import { type DeliveryState, deliveryState } from "#protocol/features/message.ts";
+import { receiptState } from "#protocol/features/receipt.ts";
+import type { SqlRow } from "#protocol/ports.ts";
 import type { Happening } from "../context.ts";
 import type { Feature } from "../feature.ts";
 import { memberNames } from "../messages/names.ts";
@@ -34,6 +35,14 @@ export const receipt: Feature = {
   },
 };
 
+/** Each of these says all that the ones before it say. */
+const STEPS: readonly unknown[] = ["delivered", "handed over", "seen"];
+
+function isAbsorbed({ id, state }: SqlRow, among: readonly SqlRow[]): boolean {
+  const step = STEPS.indexOf(state);
+  return step >= 0 && among.some((other) => other.id === id && STEPS.indexOf(other.state) > step);
+}
+
 /** Sends what is due: the first at once, further ones of the same second together. */
 export function createReceiptSender(peer: Peer) {
   const nextAllowed = new Map<string, number>();
@@ -45,15 +54,16 @@ export function createReceiptSender(peer: Peer) {
       .sql("SELECT id, state, at, detail FROM receipts_due WHERE member = ? AND sent = 0 LIMIT ?")
       .all(member, MOST_AT_ONCE);
     if (due.length === 0 || !workspace.isMember()) return;
-    const states = due.map((row) => ({
+    const told = due.filter((row) => !isAbsorbed(row, due));
+    const states = told.map((row) => ({
       id: String(row.id),
       state: receiptState.parse(row.state),
       at: Number(row.at),
       ...(row.detail === null ? {} : { detail: String(row.detail) }),
     }));
     const markSent = () => {
-      for (const { id, state } of states) {
-        db.sql("UPDATE receipts_due SET sent = 1 WHERE id = ? AND state = ?").run(id, state);
+      for (const { id, state } of due) {
+        db.sql("UPDATE receipts_due SET sent = 1 WHERE id = ? AND state = ?").run(String(id), String(state));
       }
     };
     workspace.say(member, { kind: "receipt", states }, undefined, markSent).catch(workspace.failed);
@@ -82,7 +92,7 @@ export function createReceiptSender(peer: Peer) {
     ) {
       if (happening.record.seq !== null) soon(opened, happening.record.from);
     }
-    if (happening.type === "refused") soon(opened, happening.member);
+    if (happening.type === "owed") soon(opened, happening.member);
     if (happening.type === "link" && happening.state === "online") {
       for (const row of workspace.replica.db
         .sql("SELECT DISTINCT member FROM receipts_due WHERE sent = 0")
@@ -93,14 +103,15 @@ export function createReceiptSender(peer: Peer) {
   };
 }
 
+/** Later ones say more: what was held goes on once its person lets it. */
 const ORDER: readonly DeliveryState[] = [
   "queued",
   "stored",
   "delivered",
+  "held",
   "handed over",
   "seen",
   "answered",
-  "held",
   "expired",
   "refused",
 ];
@@ -109,40 +120,44 @@ export function stateOf(workspace: Workspace, id: string): DeliveryState {
   const rows = workspace.replica.db
     .sql(
       `SELECT state FROM receipts WHERE id = ?1
-       UNION ALL SELECT 'stored' FROM messages WHERE sender = ?2 AND id = ?1 AND at IS NOT NULL`,
+       UNION ALL SELECT 'stored' FROM messages WHERE sender = ?2 AND id = ?1 AND at IS NOT NULL
+       UNION ALL SELECT 'answered' WHERE EXISTS (SELECT 1 FROM messages WHERE reply_to = ?1 AND sender <> ?2)`,
     )
     .all(id, workspace.me);
   const states = rows.map(({ state }) => state);
   return ORDER.findLast((state) => states.includes(state)) ?? "queued";
 }
 
+type Receipt = { state: DeliveryState; at: string; by: string | null; detail: string | null };
+
 /** Everything that is known of an own message, in order. */
-export function receiptsOf(workspace: Workspace, id: string) {
+export function receiptsOf(workspace: Workspace, id: string): { to: string; receipts: Receipt[] } {
   const { db } = workspace.replica;
   const row = db
     .sql("SELECT to_text, sent_at, at FROM messages WHERE sender = ? AND id = ?")
     .get(workspace.me, id);
   const names = memberNames(workspace);
   const iso = (ms: unknown) => new Date(Number(ms)).toISOString();
+  const toReceipt = ({ state, at, member, detail }: SqlRow): Receipt => ({
+    state: deliveryState.parse(state),
+    at: iso(at),
+    by: names.get(String(member)) ?? String(member),
+    detail: detail === null ? null : String(detail),
+  });
   const told = db
-    .sql("SELECT member, state, at, detail FROM receipts WHERE id = ? ORDER BY at")
-    .all(id)
-    .map((receipt) => ({
-      state: toState(receipt.state),
-      at: iso(receipt.at),
-      by: names.get(String(receipt.member)) ?? String(receipt.member),
-      detail: receipt.detail === null ? null : String(receipt.detail),
-    }));
-  const stored = row?.at ? [{ state: "stored" as const, at: iso(row.at), by: null, detail: null }] : [];
-  const queued = { state: "queued" as const, at: iso(row?.sent_at ?? 0), by: null, detail: null };
-  const receipts: { state: DeliveryState; at: string; by: string | null; detail: string | null }[] = [
-    queued,
-    ...stored,
-    ...told,
-  ];
-  return { to: String(row?.to_text ?? ""), receipts };
-}
-
-function toState(value: unknown): ReceiptState {
-  return receiptState.parse(value);
+    .sql(
+      `SELECT member, state, at, detail FROM receipts WHERE id = ?1
+       UNION ALL SELECT sender, 'answered', coalesce(at, sent_at), id FROM messages WHERE reply_to = ?1 AND sender <> ?2
+       ORDER BY at`,
+    )
+    .all(id, workspace.me)
+    .map(toReceipt);
+  const own = (state: DeliveryState, at: unknown): Receipt => ({
+    state,
+    at: iso(at),
+    by: null,
+    detail: null,
+  });
+  const stored = row?.at ? [own("stored", row.at)] : [];
+  return { to: String(row?.to_text ?? ""), receipts: [own("queued", row?.sent_at ?? 0), ...stored, ...told] };
 }

@@ -42,7 +42,7 @@ export function claimNames(peer: Peer) {
     const isUp = happening.type === "link" && happening.state === "online";
     if (!isUp && happening.type !== "sessions" && happening.type !== "key") return;
     if (!workspace.isMember() || !workspace.keyring.cellKey(EVERYONE, "")) return;
-    for (const { name, status: _, ...face } of [...peer.sessions(), ...peer.forwardedSessions()]) {
+    for (const { name, status: _, stats: __, ...face } of [...peer.sessions(), ...peer.forwardedSessions()]) {
       const { forwards = null, ...rest } = { forwards: null, ...face };
       const event = {
         kind: "session.claim" as const,
@@ -64,7 +64,7 @@ type Claim = {
   name: string;
   dev: string;
   key: string;
-  face: Omit<SessionFace, "status">;
+  face: Omit<SessionFace, "status" | "stats">;
   forwards: string | null;
   text: string;
 };
@@ -81,7 +81,7 @@ function toClaim(row: SqlRow): Claim {
   const dev = String(row.dev);
   const forwards = row.forwards === null ? null : String(row.forwards);
   // Written by `apply` from a checked event.
-  const face = JSON.parse(String(row.session)) as Omit<SessionFace, "name" | "status">;
+  const face = JSON.parse(String(row.session)) as Omit<SessionFace, "name" | "status" | "stats">;
   const text = JSON.stringify({ kind: "session.claim", name, dev, session: face, forwards });
   return { name, dev, key: String(row.key), face: { ...face, name }, forwards, text };
 }
@@ -99,7 +99,7 @@ export function liveSessions(workspace: Workspace, member: string): SessionFace[
       return rows
         .map(toClaim)
         .filter(({ key }) => liveMark(key, status) === mark)
-        .map(({ face: one }) => ({ ...one, status }));
+        .map(({ face: one }) => ({ ...one, status, stats: null }));
     });
   });
 }
@@ -129,4 +129,10 @@ export function sessionById(workspace: Workspace, id: string): { member: string;
     .sql("SELECT member, name FROM session_claims WHERE session ->> 'id' = ? AND forwards IS NULL LIMIT 1")
     .get(id);
   return row ? { member: String(row.member), name: String(row.name) } : null;
+}
+
+/** Names that sessions on the person's other machines go by just now. */
+export function namesElsewhere(peer: Peer): Set<string> {
+  const all = peer.opened().flatMap(({ workspace }) => liveSessions(workspace, workspace.me));
+  return new Set(all.map(({ name }) => name));
 }

@@ -282,7 +282,7 @@ function describe({ slug, workspace }: Opened, shown: string): Topic {
     .sql("SELECT max(sent_at) AS at FROM messages WHERE topic = ? AND label = ?")
     .get(name, label);
   const joined = hidden !== undefined || workspace.follows(label);
-  const muted = workspace.replica.meta(mutedKey(label)) === "1";
+  const muted = isMuted(workspace, label);
   return {
     name: shown,
     workspace: slug,
@@ -325,6 +325,10 @@ function membersOf(workspace: Workspace, { name, label, isPrivate }: TopicPlace)
 
 function sayMembership(workspace: Workspace, name: string, joined: boolean): void {
   workspace.putOwn(EVERYONE, `in:${name}`, { kind: "topic.membership", name }, !joined);
+}
+
+export function isMuted({ replica }: Workspace, label: string): boolean {
+  return replica.meta(mutedKey(label)) === "1";
 }
 
 function mutedKey(label: string): string {

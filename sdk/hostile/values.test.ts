@@ -16,6 +16,7 @@ import {
   withheld,
 } from "#test/lying-broker.ts";
 import { createMesh, type Member, ORIGIN, refusedWith } from "#test/mesh.ts";
+import { faceOf } from "#test/session-face.ts";
 import type { PutOrder } from "../replica/replica.ts";
 
 const LIMIT_MS = 10_000;
@@ -168,8 +169,7 @@ test("one session's address granted to two devices shows to a colleague, and to 
   await desk.until(() => keyOf(desk) !== "", "the desk's key");
   const claim = "session:payments";
   const works = (member: Member, summary: string) => {
-    const face = { type: "claude", status: "idle", summary, cwd: "/x", host: "h" } as const;
-    member.peer.setSessions([{ id: member.name, name: "payments", ...face }]);
+    member.peer.setSessions([faceOf("payments", { id: member.name, summary })]);
   };
   desk.toDevice = withheld(inCell(desk, claim));
   works(laptop, "at work");

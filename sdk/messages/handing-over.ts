@@ -1,14 +1,66 @@
-/** Messages on their way into one of this machine's sessions: committed before they are shown, so that none is shown twice. */
-import type { Opened, Peer } from "../peer.ts";
+/** Messages on their way into this machine's sessions: what is done next is committed first, so that none is shown twice. */
+import type { ReceiptState } from "#protocol/features/receipt.ts";
+import type { Peer } from "../peer.ts";
 import type { Workspace } from "../workspace.ts";
+import { markRead } from "./marks.ts";
+import { owe } from "./owing.ts";
 
-/** For the member or a room that they are in, not for one session. */
-export type ForAnySession = { sender: string; id: string; seq: number; session: string | null };
+/** A message as it is to be given. `session`: the one that said it; `toSession`: whom it names, null for any. */
+export type Giveable = { sender: string; id: string; session: string | null; toSession: string | null };
+
+/** A message in the hands of one session. */
+export type Given = { sender: string; id: string; session: string };
 
 const AT_ONCE = 500;
+/** A name may have moved on more than once. */
+const LONGEST_FORWARD = 5;
+/** What is older waits in the inbox alone. */
+const FRESH_MS = 7 * 24 * 60 * 60 * 1000;
 
-/** Those behind that sequence that nobody has read, oldest first. */
-export function waitingAfter(workspace: Workspace, seq: number): ForAnySession[] {
+/**
+ * To the session that it names, to all for `*`, else to the one that was active last; never to the one that said it, and
+ * to none twice.
+ */
+export function give(peer: Peer, workspace: Workspace, message: Giveable): void {
+  const { sender, id, session: speaker, toSession } = message;
+  const others = peer.sessions().filter(({ name }) => name !== speaker || sender !== workspace.me);
+  const named = toSession === null ? null : currentName(peer, toSession);
+  const receivers =
+    named === null
+      ? others.slice(0, 1)
+      : named === "*"
+        ? others
+        : others.filter(({ name }) => name === named).slice(0, 1);
+  for (const { name } of receivers) {
+    const isGiven = workspace.replica.db.transaction(() =>
+      insert(workspace, { sender, id, session: name }, named),
+    );
+    if (isGiven) workspace.tell({ type: "given", sender, id, session: name });
+  }
+}
+
+function insert(workspace: Workspace, { sender, id, session }: Given, named: string | null): boolean {
+  const { db } = workspace.replica;
+  db.sql("DELETE FROM deliveries WHERE sender = ? AND id = ? AND state = 'returned'").run(sender, id);
+  const added = db
+    .sql(
+      `INSERT INTO deliveries (sender, id, session, state, at) SELECT ?1, ?2, ?3, 'given', 0
+       WHERE ?4 OR NOT EXISTS (SELECT 1 FROM deliveries WHERE sender = ?1 AND id = ?2) ON CONFLICT DO NOTHING`,
+    )
+    .run(sender, id, session, named === null ? 0 : 1);
+  return added.changes > 0;
+}
+
+/** By which name the session goes now that had this one. */
+function currentName(peer: Peer, name: string): string {
+  const forwards = new Map(peer.forwardedSessions().map((one) => [one.name, one.forwards]));
+  let current = name;
+  for (let i = 0; i < LONGEST_FORWARD; i++) current = forwards.get(current) ?? current;
+  return current;
+}
+
+/** For any session behind that sequence that nobody has read, oldest first. */
+export function waitingAfter(workspace: Workspace, seq: number): (Giveable & { seq: number })[] {
   return workspace.replica.db
     .sql(
       `SELECT sender, id, seq, session FROM messages
@@ -20,38 +72,150 @@ export function waitingAfter(workspace: Workspace, seq: number): ForAnySession[]
       id: String(row.id),
       seq: Number(row.seq),
       session: row.session === null ? null : String(row.session),
+      toSession: null,
     }));
 }
 
-/** To the session that was active last, other than the one that said it. */
-export function handOver(
+/**
+ * Gives what nobody was there for. With `shared`, several machines agree by the focus on what is for no session in
+ * particular: of that only what was in this machine's hands already.
+ */
+export function giveWaiting(peer: Peer, workspace: Workspace, shared: boolean): void {
+  const { db } = workspace.replica;
+  const rows = db
+    .sql(
+      `SELECT m.sender, m.id, m.session, m.to_session FROM messages m
+       LEFT JOIN deliveries d ON d.sender = m.sender AND d.id = m.id
+       WHERE m.incoming = 1 AND m.id > ?1 AND m.id NOT IN (SELECT id FROM reads)
+         AND (d.state = 'returned' OR d.id IS NULL AND (?2 = 0 OR coalesce(m.to_session, '*') <> '*'))
+       ORDER BY m.id DESC LIMIT ?3`,
+    )
+    .all(firstId(peer.now() - FRESH_MS), shared ? 1 : 0, AT_ONCE);
+  for (const row of rows.reverse()) {
+    give(peer, workspace, {
+      sender: String(row.sender),
+      id: String(row.id),
+      session: row.session === null ? null : String(row.session),
+      toSession: row.to_session === null ? null : String(row.to_session),
+    });
+  }
+}
+
+/** The least id that can have been minted at that time, in ms (UUIDv7, RFC 9562). */
+function firstId(ms: number): string {
+  const hex = Math.max(0, Math.floor(ms)).toString(16).padStart(12, "0");
+  return `${hex.slice(0, 8)}-${hex.slice(8)}`;
+}
+
+/** Given away by another machine, which didn't come to say that they were shown: they are not shown here, and marked. */
+export function mayHaveBeenShown(workspace: Workspace, after: number, upTo: number): void {
+  workspace.replica.db
+    .sql(
+      `INSERT INTO deliveries (sender, id, session, state, at)
+       SELECT sender, id, '', 'possible', 0 FROM messages m
+       WHERE incoming = 1 AND to_session IS NULL AND seq > ? AND seq <= ? AND id NOT IN (SELECT id FROM reads)
+         AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.sender = m.sender AND d.id = m.id)`,
+    )
+    .run(after, upTo);
+}
+
+/** As this process begins: what a former one had in hand goes on; what it was just showing is never shown again. */
+export function takeUp({ replica: { db } }: Workspace): void {
+  db.transaction(() => {
+    db.sql("UPDATE deliveries SET state = 'possible' WHERE state = 'posting'").run();
+    db.sql("UPDATE deliveries SET state = 'returned', session = '' WHERE state = 'given'").run();
+  });
+}
+
+/** The session has gone. What it was being shown may have come to it or not; the rest waits for another, or for it. */
+export function takeBack({ replica: { db } }: Workspace, session: string): void {
+  db.transaction(() => {
+    db.sql("UPDATE deliveries SET state = 'possible' WHERE state = 'posting' AND session = ?").run(session);
+    db.sql(
+      "UPDATE OR REPLACE deliveries SET state = 'returned', session = '' WHERE state = 'given' AND session = ?",
+    ).run(session);
+  });
+}
+
+/** What waits to be shown at that session, oldest first. */
+export function givenTo(workspace: Workspace, session: string, limit: number): Given[] {
+  return workspace.replica.db
+    .sql("SELECT sender, id FROM deliveries WHERE state = 'given' AND session = ? ORDER BY id LIMIT ?")
+    .all(session, limit)
+    .map((row) => ({ sender: String(row.sender), id: String(row.id), session }));
+}
+
+/** Of those that were shown there and weren't seen yet, the ones whose ids end so. */
+export function shownAs(workspace: Workspace, session: string, endings: readonly string[]): Given[] {
+  return workspace.replica.db
+    .sql(
+      `SELECT sender, id FROM deliveries
+       WHERE session = ? AND state IN ('shown', 'possible', 'held') AND substr(id, -8) IN (SELECT value FROM json_each(?))`,
+    )
+    .all(session, JSON.stringify(endings))
+    .map((row) => ({ sender: String(row.sender), id: String(row.id), session }));
+}
+
+type Step = "posting" | "given" | "shown" | "seen" | "held" | "refused";
+
+/** In one commit: where they stand now, and what their senders are to hear of it. */
+function become(
   peer: Peer,
   workspace: Workspace,
-  { sender, id, session }: Pick<ForAnySession, "sender" | "id" | "session">,
+  all: readonly Given[],
+  state: Step,
+  told: { state: ReceiptState; reason?: string } | null = null,
 ): void {
   const { db } = workspace.replica;
-  const active = peer.sessions().find(({ name }) => name !== session || sender !== workspace.me);
-  if (!active) return;
-  const given = db
-    .sql("INSERT INTO routes (id, session, state) VALUES (?, ?, 'given') ON CONFLICT DO NOTHING")
-    .run(id, active.name);
-  if (given.changes === 0) return;
-  workspace.tell({ type: "given", sender, id, session: active.name });
-  db.sql("UPDATE routes SET state = 'shown' WHERE id = ?").run(id);
+  const at = Math.floor(peer.now());
+  const members = db.transaction(() => {
+    for (const { sender, id, session } of all) {
+      db.sql(
+        "UPDATE deliveries SET state = ?4, at = ?5, reason = ?6 WHERE sender = ?1 AND id = ?2 AND session = ?3",
+      ).run(sender, id, session, state, at, told?.reason ?? null);
+    }
+    if (!told) return new Set<string>();
+    const owed = all.map(({ sender, id, session }) => ({
+      sender,
+      id,
+      state: told.state,
+      at,
+      detail: told.reason ?? session,
+    }));
+    return owe(workspace, owed);
+  });
+  for (const member of members) workspace.tell({ type: "owed", member });
 }
 
-/** Given away by somebody who didn't come to say that they were shown: they are not shown again, and marked. */
-export function mayHaveBeenShown(workspace: Workspace, after: number, upTo: number): void {
-  const { db } = workspace.replica;
-  db.sql(
-    `INSERT INTO routes (id, state)
-     SELECT id, 'possible' FROM messages
-     WHERE incoming = 1 AND to_session IS NULL AND seq > ? AND seq <= ? AND id NOT IN (SELECT id FROM reads)
-     ON CONFLICT DO UPDATE SET state = 'possible' WHERE state = 'given'`,
-  ).run(after, upTo);
+/** Committed before they leave for the session. */
+export function posting(peer: Peer, workspace: Workspace, all: readonly Given[]): void {
+  become(peer, workspace, all, "posting");
 }
 
-/** As this process begins: what a former one was about to show. */
-export function markCutShort({ workspace }: Opened): void {
-  workspace.replica.db.sql("UPDATE routes SET state = 'possible' WHERE state = 'given'").run();
+/** They didn't leave after all. */
+export function notPosted(peer: Peer, workspace: Workspace, all: readonly Given[]): void {
+  become(peer, workspace, all, "given");
+}
+
+/** The session has them; whether its model hears them is another matter. */
+export function shown(peer: Peer, workspace: Workspace, all: readonly Given[]): void {
+  become(peer, workspace, all, "shown", { state: "handed over" });
+}
+
+/** A turn of the session's model had them: they are read. */
+export function seen(peer: Peer, workspace: Workspace, all: readonly Given[]): void {
+  become(peer, workspace, all, "seen", { state: "seen" });
+  const ids = all.map(({ id }) => id);
+  markRead(workspace, ids);
+}
+
+/** Not shown before its person lets it, or never; who sent it hears why. */
+export function keptBack(
+  peer: Peer,
+  workspace: Workspace,
+  given: Given,
+  state: "held" | "refused",
+  reason: string,
+): void {
+  become(peer, workspace, [given], state, { state, reason });
 }

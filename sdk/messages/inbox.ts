@@ -14,7 +14,7 @@ import { memberNames } from "./names.ts";
 export const FOR_ME = `
   m.incoming = 1 AND (
     ?1 IS NULL OR (
-      coalesce(m.to_session, (SELECT session FROM routes WHERE id = m.id), '*')
+      coalesce(m.to_session, (SELECT session FROM deliveries WHERE sender = m.sender AND id = m.id AND session <> ''), '*')
         IN (SELECT '*' UNION ALL SELECT value FROM json_each(?1))
       AND NOT (m.sender = ?2 AND m.session IS NOT NULL AND m.session IN (SELECT value FROM json_each(?1)))
     )
@@ -22,7 +22,7 @@ export const FOR_ME = `
 
 /** Whole messages, `m`, as `toMessage` takes them. */
 export const MESSAGES = `SELECT m.*, EXISTS (SELECT 1 FROM reads WHERE id = m.id) AS read,
-  EXISTS (SELECT 1 FROM routes WHERE id = m.id AND state = 'possible') AS possible FROM messages m`;
+  EXISTS (SELECT 1 FROM deliveries WHERE sender = m.sender AND id = m.id AND state = 'possible') AS possible FROM messages m`;
 
 export function namesOf({ session }: Caller): string | null {
   return session && JSON.stringify(session.names);

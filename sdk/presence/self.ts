@@ -1,6 +1,12 @@
 /** What this device shows and answers of itself. */
 import { MeshError } from "#protocol/errors.ts";
-import type { Face, SessionFace } from "#protocol/features/member.ts";
+import {
+  type Face,
+  MARK_LETTERS,
+  type SessionFace,
+  type SessionStatus,
+  sessionStatus,
+} from "#protocol/features/member.ts";
 import { CHAIN, EVERYONE } from "#protocol/ids.ts";
 import type { Question } from "#protocol/signal.ts";
 import type { Context, Teller } from "../context.ts";
@@ -15,13 +21,12 @@ export function claimCell(session: string): string {
 }
 
 /** How a session that is there stands in a face: the beginning of its claim's key tells which. */
-export function liveMark(key: string, status: SessionFace["status"]): string {
-  return key.slice(0, 4) + status.slice(0, 1);
+export function liveMark(key: string, status: SessionStatus): string {
+  return key.slice(0, 4) + MARK_LETTERS[status];
 }
 
-export function statusOf(mark: string): SessionFace["status"] {
-  if (mark.endsWith("w")) return "working";
-  return mark.endsWith("d") ? "dnd" : "idle";
+export function statusOf(mark: string): SessionStatus {
+  return sessionStatus.options.find((status) => mark.endsWith(MARK_LETTERS[status])) ?? "idle";
 }
 
 /** @throws Error before the genesis is here */

@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { EVERYONE } from "#protocol/ids.ts";
 import { createMesh, type Frame, type Member, refusedWith } from "#test/mesh.ts";
+import { faceOf } from "#test/session-face.ts";
 
 const QUESTION = { kind: "member.sessions" } as const;
 
@@ -48,10 +49,10 @@ test("typing is told to who follows the label, and nowhere kept", async () => {
 
 test("a question is answered by the device that it was for", async () => {
   const { alice, bob } = await pair();
-  const face = { type: "claude", status: "idle", summary: "at work", cwd: "/x", host: "h" } as const;
-  bob.peer.setSessions([{ id: "s-1", name: "payments", ...face }]);
+  const session = faceOf("payments", { summary: "at work" });
+  bob.peer.setSessions([session]);
   const answer = await alice.opened().workspace.signals.ask(dev(bob), QUESTION, 5000);
-  expect(answer).toEqual({ sessions: [{ id: "s-1", name: "payments", ...face }] });
+  expect(answer).toEqual({ sessions: [session] });
 });
 
 test("who has gone is said to be gone, who doesn't answer runs out of time", async () => {

@@ -112,7 +112,7 @@ export function createIncoming(context: Context, owner: IncomingOwner): Incoming
     for (const { seq, error } of refused)
       ports.log.warn({ workspace, seq, code: error.code }, "a record was refused");
     for (const one of fresh) context.tell({ type: "applied", ...one });
-    for (const member of told) context.tell({ type: "refused", member });
+    for (const member of told) context.tell({ type: "owed", member });
     for (const id of echoes) context.settle(id, "placed");
     if (echoes.length > 0) owner.placed();
     owner.moved();

@@ -120,6 +120,23 @@ const MIGRATIONS: readonly Migration[] = [
       ) STRICT;
     `,
   },
+  {
+    name: "0005-deliveries",
+    sql: `
+      -- What became of a message at one of my sessions; \`session\` is empty where it is none of this machine's.
+      -- given: it waits to be shown there · returned: its session went before that · posting: it is being shown just now ·
+      -- shown · seen: a turn of the model had it · possible: it isn't known whether it was shown · held, refused: why.
+      CREATE TABLE deliveries (
+        sender TEXT NOT NULL, id TEXT NOT NULL, session TEXT NOT NULL, state TEXT NOT NULL, at INTEGER NOT NULL,
+        reason TEXT, PRIMARY KEY (sender, id, session)
+      ) STRICT;
+      CREATE INDEX deliveries_under_way ON deliveries (state) WHERE state IN ('given', 'returned', 'posting', 'held');
+      INSERT INTO deliveries (sender, id, session, state, at)
+        SELECT r.sender, r.id, coalesce(o.session, ''), CASE o.state WHEN 'shown' THEN 'shown' ELSE 'possible' END, r.at
+        FROM routes o JOIN records r ON r.id = o.id;
+      DROP TABLE routes;
+    `,
+  },
 ];
 
 /** What can't be true; `another log`: it can, after a restore, and values may be older than they were. */

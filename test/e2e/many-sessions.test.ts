@@ -19,7 +19,7 @@ async function attachMany(person: Person, socket: string): Promise<Map<string, M
     const got: Message[] = [];
     const { name } = await client.daemon.session.attach(
       { id, cwd: join(person.home, `project-${i}`), host: "here" },
-      ({ message }) => got.push(message),
+      (event) => event.type === "message" && got.push(event.message),
     );
     heard.set(name, got);
   }

@@ -2,6 +2,7 @@
  * Daemons and a broker in one process, made by `createDaemon` and `createBroker`, under a clock that only a test moves
  * and chance that a seed decides. Frames take their time, links break, daemons and the broker die and come back.
  */
+
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +13,7 @@ import { openSqliteStores } from "#broker/adapters/sqlite-stores.ts";
 import { type Broker, createBroker } from "#broker/broker.ts";
 import { createBus } from "#broker/bus.ts";
 import { DEFAULT_RETENTION, DEFAULT_TIMES } from "#broker/ports.ts";
+import { claudeFiles } from "#daemon/adapters/claude-files.ts";
 import { createDaemon, type Daemon } from "#daemon/daemon.ts";
 import type { DaemonPorts } from "#daemon/ports.ts";
 import { MeshError } from "#protocol/errors.ts";
@@ -82,6 +84,7 @@ export async function createWorld(seed: number) {
     };
     const ports: DaemonPorts = {
       ...world,
+      claude: claudeFiles,
       timers,
       async dial() {
         const delay = () => chance() * LONGEST_DELAY_MS;

@@ -1,0 +1,85 @@
+/**
+ * What a session's transcript tells as it grows: which of our messages came into a turn that the model has answered, and
+ * how the session stands. A client writes an entry a line; what isn't known is passed over.
+ */
+import { idsIn } from "./fence.ts";
+
+export type Told = {
+  /** Short ids of messages that the client has taken into its queue, or a turn. */
+  taken?: readonly string[];
+  /** Of those that were in a request to the model which it has answered. */
+  seen?: readonly string[];
+  permissionMode?: string;
+  model?: string;
+  contextTokens?: number;
+};
+
+type Entry = Record<string, unknown>;
+
+export function createTranscript(tell: (told: Told) => void): (line: string) => void {
+  let inTurn: string[] = [];
+
+  return (line) => {
+    // Most of a transcript are tools' results and whole prompts; parsing those would cost more than all the rest.
+    if (!/"type":"(?:user|assistant|queue-operation|attachment|permission-mode)"/.test(line)) return;
+    const entry = parse(line);
+    if (!entry) return;
+    if (entry.type === "queue-operation" && entry.operation === "enqueue") {
+      const ids = idsIn(textOf(entry.content));
+      if (ids) tell({ taken: ids.all });
+    }
+    const said = idsIn(textOf(turnTextOf(entry)));
+    if (said) {
+      inTurn = [...inTurn, ...said.whole];
+      tell({ taken: said.all });
+    }
+    if (typeof entry.permissionMode === "string") tell({ permissionMode: entry.permissionMode });
+    if (entry.type === "assistant" && entry.isSidechain !== true && entry.isApiErrorMessage !== true) {
+      const seen = inTurn;
+      inTurn = [];
+      tell({ ...facts(entry.message), ...(seen.length > 0 ? { seen } : {}) });
+    }
+  };
+}
+
+/** What an entry puts before the model: a prompt, or what came while it was at work. */
+function turnTextOf(entry: Entry): unknown {
+  if (entry.type === "user" && isObject(entry.message)) return entry.message.content;
+  const { attachment } = entry;
+  if (!isObject(attachment)) return null;
+  if (attachment.type === "queued_command") return attachment.prompt;
+  return attachment.type === "hook_additional_context" ? attachment.content : null;
+}
+
+function textOf(content: unknown): string {
+  if (typeof content === "string") return content;
+  if (!Array.isArray(content)) return "";
+  const texts = content.map((part) => (isObject(part) && part.type === "text" ? part.text : part));
+  return texts.filter((text) => typeof text === "string").join("\n");
+}
+
+function facts(message: unknown): Told {
+  if (!isObject(message)) return {};
+  const { model, usage } = message;
+  const counts = isObject(usage) ? usage : {};
+  const tokens = ["input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"]
+    .map((name) => counts[name])
+    .filter((count) => typeof count === "number");
+  return {
+    ...(typeof model === "string" && !model.startsWith("<") ? { model } : {}),
+    ...(tokens.length > 0 ? { contextTokens: tokens.reduce((sum, count) => sum + count, 0) } : {}),
+  };
+}
+
+function parse(line: string): Entry | null {
+  try {
+    const entry: unknown = JSON.parse(line);
+    return isObject(entry) ? entry : null;
+  } catch {
+    return null;
+  }
+}
+
+function isObject(value: unknown): value is Entry {
+  return typeof value === "object" && value !== null;
+}
