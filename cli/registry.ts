@@ -21,6 +21,7 @@ import { peerVerbs } from "./verbs/peer.ts";
 import { sessionVerbs } from "./verbs/session.ts";
 import { topicVerbs } from "./verbs/topic.ts";
 import { up } from "./verbs/up.ts";
+import { upgrade } from "./verbs/upgrade.ts";
 import { workspaceVerbs } from "./verbs/workspace.ts";
 
 /** The launcher hands these to other programs; they stand here for `help`. */
@@ -74,6 +75,7 @@ export const verbs: readonly Verb[] = [
   logs,
   demo,
   doctor,
+  upgrade,
   ...accountVerbs,
   ...identityVerbs,
   ...deviceVerbs,

@@ -1,8 +1,9 @@
 /** down, status, version */
 import type { DaemonClient } from "#adapters/daemon-client.ts";
+import { clientSocket, homePath } from "#adapters/home.ts";
 import { VERSION } from "#adapters/version.ts";
 import { table } from "../print.ts";
-import type { Verb } from "../verb.ts";
+import type { Context, Verb } from "../verb.ts";
 
 const down: Verb = {
   name: "down",
@@ -11,19 +12,30 @@ const down: Verb = {
   examples: ["claudemesh down"],
   async run({ connect, limited, print }) {
     limited();
-    let client: DaemonClient;
-    try {
-      client = await connect();
-    } catch {
-      print({ stopped: false }, "The daemon wasn't running.");
-      return;
-    }
-    await client.daemon.daemon.stop({});
-    // The connection ends with the process, once broker, links and databases are closed.
-    await client.closed;
-    print({ stopped: true }, "The daemon has stopped.");
+    const { isGiven } = clientSocket();
+    const stopped = await stopDaemon(connect);
+    // One that has failed, and waits for its next try, would come back.
+    const kept = isGiven ? false : await (await import("#adapters/service/stop.ts")).stopService(homePath());
+    print(
+      { stopped: stopped || kept },
+      stopped || kept ? "The daemon has stopped." : "The daemon wasn't running.",
+    );
   },
 };
+
+/** False when there was none. */
+async function stopDaemon(connect: Context["connect"]): Promise<boolean> {
+  let client: DaemonClient;
+  try {
+    client = await connect();
+  } catch {
+    return false;
+  }
+  await client.daemon.daemon.stop({});
+  // The connection ends with the process, once broker, links and databases are closed.
+  await client.closed;
+  return true;
+}
 
 const status: Verb = {
   name: "status",
