@@ -4,7 +4,9 @@
  */
 import { MeshError } from "#protocol/errors.ts";
 import type { Opened, Peer } from "#sdk/peer.ts";
+import type { Approvals } from "./approvals.ts";
 import type { Delivery } from "./delivery/delivery.ts";
+import type { Decisions } from "./ports.ts";
 import type { Sessions } from "./sessions.ts";
 
 function refuse(): never {
@@ -112,3 +114,7 @@ export const noDelivery: Delivery = {
   offer: refuse,
   withdraw: refuse,
 };
+
+/** What waits for a yes may be about other workspaces. */
+export const noApprovals: Approvals = { hold: refuse, waiting: refuse, past: refuse, decide: refuse };
+export const noDecisions: Decisions = { append: refuse, newest: refuse };

@@ -1,4 +1,5 @@
 /** What a daemon is given beyond what its peer needs. */
+import type { Decision } from "#protocol/features/approval.ts";
 import type { PeerPorts } from "#sdk/ports.ts";
 import type { Brokers } from "#sdk/which-broker.ts";
 import type { Serve } from "./connection.ts";
@@ -8,6 +9,14 @@ export type SocketServer = {
   close(): void;
   /** Ends everybody's connection as well. */
   end(): void;
+};
+
+/** What was decided of requests that aren't free: it only grows. */
+export type Decisions = {
+  /** Whether it is written down. */
+  append(decision: Decision): boolean;
+  /** Oldest first. */
+  newest(limit: number): Decision[];
 };
 
 /** A client that runs here. `config`: the folder of its configuration; `inbox`: its adapter can write to it. */
@@ -41,6 +50,7 @@ export type DaemonPorts = PeerPorts & {
   workspaceSocket(slug: string): string;
   /** @throws MeshError refused, or the system's error, when there can't be a socket at that path */
   listen(path: string, serve: Serve): Promise<SocketServer>;
+  decisions: Decisions;
   claude: ClaudeFiles;
   startedAt: number;
   /** Asks the process to stop cleanly. */

@@ -5,8 +5,10 @@ import { backupHandlers } from "#sdk/features/backup.ts";
 import { deviceHandlers } from "#sdk/features/device.ts";
 import type { Caller, Peer } from "#sdk/peer.ts";
 import { peerHandlersOf } from "#sdk/registry.ts";
+import type { Approvals } from "./approvals.ts";
 import type { Delivery } from "./delivery/delivery.ts";
 import { whoamiHandler } from "./methods/account.ts";
+import { approvalHandlers } from "./methods/approval.ts";
 import { daemonHandlers } from "./methods/daemon.ts";
 import { feedHandlers } from "./methods/feed.ts";
 import { hookHandlers } from "./methods/hook.ts";
@@ -19,6 +21,7 @@ export function handlersOf(
   peer: Peer,
   sessions: Sessions,
   delivery: Delivery,
+  approvals: Approvals,
   ports: DaemonPorts,
   config: DaemonConfig,
   sockets: Pick<WorkspaceSockets, "pathOf">,
@@ -30,6 +33,7 @@ export function handlersOf(
       ...backupHandlers(peer, config.brokers),
       ...whoamiHandler(peer, ports, config.brokers),
     },
+    approval: approvalHandlers(peer, approvals, ports.decisions),
     device: deviceHandlers(peer),
     daemon: daemonHandlers(peer, sessions, delivery, ports, config, sockets),
     feed: feedHandlers(peer),
