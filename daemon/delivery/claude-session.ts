@@ -132,9 +132,12 @@ export function openClaudeSession(
     isChecking = true;
     try {
       const came = hearing.awaits(nonce, limitMs);
-      await inbox.post(checkOf(nonce));
       hearing.posted([nonce]);
+      await inbox.post(checkOf(nonce));
       return await came;
+    } catch (error) {
+      hearing.forget([nonce]);
+      throw error;
     } finally {
       isChecking = false;
     }
@@ -167,9 +170,16 @@ export function openClaudeSession(
       const { text, shown } = envelopeOf(texts, shared.length > 1);
       const asked = hook;
       hook = null;
-      if (asked) asked.take(text);
-      else await inbox.post(text);
-      hearing.posted(texts.slice(0, shown).map(({ id }) => shortId(id)));
+      const ids = texts.slice(0, shown).map(({ id }) => shortId(id));
+      // Before they leave: the model may be quicker than the adapter's word.
+      hearing.posted(ids);
+      try {
+        if (asked) asked.take(text);
+        else await inbox.post(text);
+      } catch (error) {
+        hearing.forget(ids);
+        throw error;
+      }
       transcript.look();
       const isHeld = !asked && files.inbound(client.config) === "hold";
       return {
