@@ -2,6 +2,7 @@
 import { oneOf } from "./input.ts";
 import type { Verb } from "./verb.ts";
 import { accountVerbs } from "./verbs/account.ts";
+import { ask } from "./verbs/ask.ts";
 import { auditVerbs } from "./verbs/audit.ts";
 import { backupVerbs } from "./verbs/backup.ts";
 import { daemonVerbs } from "./verbs/daemon.ts";
@@ -79,6 +80,7 @@ export const verbs: readonly Verb[] = [
   ...workspaceVerbs,
   ...inviteVerbs,
   ...peerVerbs,
+  ask,
   ...messageVerbs,
   ...topicVerbs,
   ...sessionVerbs,

@@ -1,6 +1,7 @@
 /** A daemon from its parts: the person's peer, the sessions attached to it, and the door that clients come in by. */
 import type { MeshError } from "#protocol/errors.ts";
 import { createPeer } from "#sdk/peer.ts";
+import type { Answering } from "#sdk/presence/self.ts";
 import { abilities } from "#sdk/registry.ts";
 import { brokerForNew } from "#sdk/which-broker.ts";
 import { PERSONAL } from "#sdk/which-workspace.ts";
@@ -8,10 +9,11 @@ import { createServe, type Serve } from "./connection.ts";
 import { createDelivery } from "./delivery/delivery.ts";
 import { type Answer, createDispatch } from "./dispatch.ts";
 import { createDoors } from "./door.ts";
-import { noDelivery, noSessions, onlyWorkspace } from "./one-workspace.ts";
+import { noAsking, noDelivery, noSessions, onlyWorkspace } from "./one-workspace.ts";
 import type { DaemonConfig, DaemonPorts } from "./ports.ts";
 import { handlersOf } from "./registry.ts";
 import { createSessions } from "./sessions.ts";
+import { createAsking, type MayAsk } from "./transcripts/asking.ts";
 import { createWorkspaceSockets, type WorkspaceSockets } from "./workspace-sockets.ts";
 
 /** At once, on the daemon's own socket and on each workspace's. */
@@ -26,12 +28,18 @@ export type Daemon = {
   databaseFailed(name: string, why: MeshError): void;
 };
 
+/** Nobody but oneself, before anybody can be granted it. */
+const mayAsk: MayAsk = ({ me }, member) => member === me;
+
 export async function createDaemon(ports: DaemonPorts, config: DaemonConfig): Promise<Daemon> {
-  const peer = await createPeer(ports, { name: config.name, host: config.host }, abilities);
+  const answering: Answering = (question, from, where) => asking.answer(question, from, where);
+  const peer = await createPeer(ports, { name: config.name, host: config.host, answering }, abilities);
   const isNew = !peer.person.isLoggedOut() && peer.opened().length + peer.broken().length === 0;
   if (isNew) await peer.create(PERSONAL, brokerForNew(config.brokers, peer.person));
   const sessions = createSessions(peer);
   const delivery = createDelivery(peer, sessions, ports.claude);
+  const files = ports.claude;
+  const asking = createAsking({ peer, sessions, delivery, files }, { mayAsk, record: ports.record });
   const callerOf = (id: string) => {
     const known = sessions.caller(id);
     if (known) return known;
@@ -55,6 +63,7 @@ export async function createDaemon(ports: DaemonPorts, config: DaemonConfig): Pr
         only,
         noSessions,
         noDelivery,
+        noAsking,
         own,
         { ...config, brokers: { given: broker, embedded: null } },
         sockets,
@@ -67,7 +76,7 @@ export async function createDaemon(ports: DaemonPorts, config: DaemonConfig): Pr
   });
   const answer = createDispatch({
     ...common,
-    handlers: handlersOf(peer, sessions, delivery, ports, config, sockets),
+    handlers: handlersOf(peer, sessions, delivery, asking, ports, config, sockets),
     session: callerOf,
     // A workspace may have come, gone, or another name.
     changed: sockets.sync,

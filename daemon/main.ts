@@ -12,6 +12,7 @@ import {
   workspaceSocketPath,
 } from "#adapters/home.ts";
 import { createLogger } from "#adapters/logger.ts";
+import { openRollingFile } from "#adapters/rolling-file.ts";
 import { openSqlite } from "#adapters/sqlite.ts";
 import { nodeStretch } from "#adapters/stretch.ts";
 import { fromSystem } from "#adapters/system-error.ts";
@@ -31,6 +32,7 @@ import { ownName } from "./adapters/own-name.ts";
 import { listenUnix, removeLeftovers } from "./adapters/unix-socket.ts";
 import { mergeConfig, type UpOptions } from "./config.ts";
 import { createDaemon } from "./daemon.ts";
+import type { AskRecord } from "./transcripts/asking.ts";
 
 /** A clean stop that takes longer than this is none. */
 const STOP_LIMIT_MS = 15_000;
@@ -77,6 +79,7 @@ async function run(options: Options): Promise<void> {
     say({ ready: true, already: true, pid: owned.pid });
     process.exit(0);
   }
+  const decisions = openRollingFile(join(home, "logs", "decisions.jsonl"));
   const log = createLogger("daemon", { path: join(home, "logs", "daemon.log") });
   // Nobody reads what Node says at the end of a detached process.
   process.on("uncaughtExceptionMonitor", (error) => log.error({ error: error.stack }, "ended by a failure"));
@@ -118,6 +121,7 @@ async function run(options: Options): Promise<void> {
     workspaceSocket: (slug: string) => workspaceSocketPath(home, slug),
     listen: listenUnix,
     claude: claudeFiles,
+    record: (decision: AskRecord) => decisions.write(`${JSON.stringify(decision)}\n`),
     startedAt: systemClock.now(),
     requestStop: () => requestStop(),
   };

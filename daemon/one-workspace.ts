@@ -6,6 +6,7 @@ import { MeshError } from "#protocol/errors.ts";
 import type { Opened, Peer } from "#sdk/peer.ts";
 import type { Delivery } from "./delivery/delivery.ts";
 import type { Sessions } from "./sessions.ts";
+import type { Asking } from "./transcripts/asking.ts";
 
 function refuse(): never {
   throw new MeshError(
@@ -103,8 +104,12 @@ export const noSessions: Sessions = {
 
 export const noDelivery: Delivery = {
   isKnown: refuse,
+  configOf: refuse,
   idOf: refuse,
   open: refuse,
   posted: refuse,
   refresh: refuse,
 };
+
+/** A transcript tells of whatever its session was at, for whichever workspace. */
+export const noAsking: Asking = { ask: refuse, answer: refuse };

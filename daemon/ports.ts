@@ -2,6 +2,7 @@
 import type { PeerPorts } from "#sdk/ports.ts";
 import type { Brokers } from "#sdk/which-broker.ts";
 import type { Serve } from "./connection.ts";
+import type { AskRecord } from "./transcripts/asking.ts";
 
 export type SocketServer = {
   /** Nobody new comes in. Who is connected stays so until the process ends: that is how `down` knows that it has. */
@@ -24,6 +25,11 @@ export type ClaudeFiles = {
     of: ClaudeClient & { session: string },
     line: (line: string) => void,
   ): { look(): void; close(): void };
+  /**
+   * The lines of that session's transcript, some at a time, newest first; null where it has none. Without the folder of its
+   * configuration, as of a session that has ended: where clients keep it who are told nothing else.
+   */
+  readBack(of: { session: string; config: string | null }): AsyncIterable<readonly string[]> | null;
   /** What its person has set about messages from outside. */
   inbound(config: string): "accept" | "hold" | "refuse";
   /** Whether it was started so that it asks for no permission. */
@@ -42,6 +48,8 @@ export type DaemonPorts = PeerPorts & {
   /** @throws MeshError refused, or the system's error, when there can't be a socket at that path */
   listen(path: string, serve: Serve): Promise<SocketServer>;
   claude: ClaudeFiles;
+  /** Keeps who asked whom for a transcript. */
+  record(decision: AskRecord): void;
   startedAt: number;
   /** Asks the process to stop cleanly. */
   requestStop(): void;

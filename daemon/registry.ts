@@ -12,12 +12,14 @@ import { feedHandlers } from "./methods/feed.ts";
 import { sessionHandlers } from "./methods/session.ts";
 import type { DaemonConfig, DaemonPorts } from "./ports.ts";
 import type { Sessions } from "./sessions.ts";
+import type { Asking } from "./transcripts/asking.ts";
 import type { WorkspaceSockets } from "./workspace-sockets.ts";
 
 export function handlersOf(
   peer: Peer,
   sessions: Sessions,
   delivery: Delivery,
+  asking: Pick<Asking, "ask">,
   ports: DaemonPorts,
   config: DaemonConfig,
   sockets: Pick<WorkspaceSockets, "pathOf">,
@@ -32,6 +34,6 @@ export function handlersOf(
     device: deviceHandlers(peer),
     daemon: daemonHandlers(peer, ports, config, sockets),
     feed: feedHandlers(peer),
-    session: sessionHandlers(peer, sessions, delivery),
+    session: { ...sessionHandlers(peer, sessions, delivery), ask: asking.ask },
   };
 }

@@ -7,9 +7,10 @@ import type { LinkState } from "#protocol/features/workspace.ts";
 import { CHAIN, EVERYONE } from "#protocol/ids.ts";
 import { decodeRecord } from "#protocol/record.ts";
 import type { MeshEvent } from "#protocol/registry.ts";
+import type { Question } from "#protocol/signal.ts";
 import type { Account } from "./account/account.ts";
 import type { Document } from "./account/document.ts";
-import { type Context, createContext, type Happening, type Membering } from "./context.ts";
+import { type Context, createContext, type Happening, type Membering, type Teller } from "./context.ts";
 import type { Feature } from "./feature.ts";
 import { createAnswers } from "./link/answers.ts";
 import { createLink, type Link, type LinkOwner } from "./link/link.ts";
@@ -42,6 +43,7 @@ export async function openWorkspace(
   listener: (happening: Happening) => void,
   sessions: () => readonly SessionFace[],
   document: Document,
+  answering: (question: Question, from: Teller) => unknown,
 ) {
   const context = await createContext(ports, account, membering, features, listener);
   const { workspace, me, replica, keyring } = context;
@@ -98,7 +100,7 @@ export async function openWorkspace(
     present: () => presence.present(),
     send: (frame) => link?.send(frame),
     told: (told, from) => context.tell({ type: "told", told, from }),
-    asked: answerTo(sessions),
+    asked: answerTo(sessions, answering),
   });
   const presence = createPresence(context, {
     face: () => faceOf(context, signals.boot, sessions()),

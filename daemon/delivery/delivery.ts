@@ -17,6 +17,7 @@ export type Delivery = ReturnType<typeof createDelivery>;
 
 export function createDelivery(peer: Peer, sessions: Sessions, files: ClaudeFiles) {
   const reached = new Map<AttachedSession, Reached>();
+  const clients = new WeakMap<AttachedSession, ClaudeClient>();
   let posts = 0;
   const nextPost = () => ++posts;
 
@@ -27,6 +28,8 @@ export function createDelivery(peer: Peer, sessions: Sessions, files: ClaudeFile
 
   return {
     isKnown: (client: ClaudeClient) => files.state(client) !== null,
+    /** The folder of its client's configuration; null where it is no Claude session. */
+    configOf: (session: AttachedSession) => clients.get(session)?.config ?? null,
     /** The session's own id, which a client that was cleared has drawn anew. */
     idOf: (id: string, client: ClaudeClient | null) => (client && files.state(client)?.session) ?? id,
     open(
@@ -38,6 +41,7 @@ export function createDelivery(peer: Peer, sessions: Sessions, files: ClaudeFile
         ? openClaudeSession({ peer, sessions, files, nextPost }, session, client, emit)
         : openStream(peer, session, emit);
       reached.set(session, one);
+      if (client) clients.set(session, client);
       one.look();
       return () => {
         reached.delete(session);

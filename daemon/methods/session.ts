@@ -10,7 +10,7 @@ export function sessionHandlers(
   peer: Peer,
   sessions: Sessions,
   delivery: Delivery,
-): Handlers<Caller>["session"] {
+): Omit<Handlers<Caller>["session"], "ask"> {
   const faceOf = ({ id, name, status, summary }: AttachedSession) => ({
     id,
     name,

@@ -85,6 +85,7 @@ export async function createWorld(seed: number) {
     const ports: DaemonPorts = {
       ...world,
       claude: claudeFiles,
+      record() {},
       timers,
       async dial() {
         const delay = () => chance() * LONGEST_DELAY_MS;
