@@ -27,7 +27,7 @@ test.each([
   ["cat /home/alice/payments/src/a.ts", "cat src/a.ts"],
   ["cd /home/alice/payments && npm test 2>/dev/null", "cd . && npm test 2>/dev/null"],
   ["cp ~/.ssh/id_rsa x; ls ~", `cp ${OUTSIDE} x; ls ${OUTSIDE}`],
-  ["ls $HOME/.aws ${HOME}/x ~bob/y", `ls ${OUTSIDE} ${OUTSIDE} ${OUTSIDE}`],
+  [`ls $HOME/.aws ${"$"}{HOME}/x ~bob/y`, `ls ${OUTSIDE} ${OUTSIDE} ${OUTSIDE}`],
   ["cd ../../other && ls ..", `cd ${OUTSIDE} && ls .`],
   ["cat src/../../../other/x", `cat ${OUTSIDE}`],
   ["cat '/home/alice/My Things/x' \"/home/alice/payments/a b\"", `cat '${OUTSIDE}' "a b"`],
