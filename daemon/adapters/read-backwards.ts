@@ -1,7 +1,7 @@
 /** The lines of a file from its end back, some at a time. Between two readings others of this process have their turn. */
 import { open } from "node:fs/promises";
 
-const CHUNK_BYTES = 256 * 1024;
+const CHUNK_BYTES = 64 * 1024;
 /** A longer line is passed over. */
 const LINE_BYTES = 1024 * 1024;
 const NEWLINE = 0x0a;

@@ -34,6 +34,8 @@ export type AskRecord = {
   decision: "granted" | "refused" | "failed";
 };
 
+type Told = Pick<AskRecord, "side" | "session" | "entries" | "decision"> & { asker: string; asked: string };
+
 export type MayAsk = (workspace: Workspace, member: string, session: string | null) => boolean;
 
 export type Asking = {
@@ -57,20 +59,17 @@ export function createAsking(
   /** Who is being answered: one question of each at a time. */
   const answering = new Set<string>();
 
-  const note = (
-    { slug, workspace }: Opened,
-    {
-      asker,
-      asked,
-      ...rest
-    }: Omit<AskRecord, "at" | "method" | "workspace" | "asker" | "asked"> & {
-      asker: string;
-      asked: string;
-    },
-  ) => {
+  const note = ({ slug, workspace }: Opened, { asker, asked, side, ...rest }: Told) => {
     const named = (member: string) => ({ member, name: memberNames(workspace).get(member) ?? member });
-    const at = new Date(peer.now()).toISOString();
-    record({ at, method: "session.ask", workspace: slug, asker: named(asker), asked: named(asked), ...rest });
+    record({
+      at: new Date(peer.now()).toISOString(),
+      method: "session.ask",
+      side,
+      workspace: slug,
+      asker: named(asker),
+      asked: named(asked),
+      ...rest,
+    });
   };
 
   /** The first time in a while that this member is refused. */
