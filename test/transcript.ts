@@ -63,8 +63,7 @@ export function transcript(session: string, cwd: string, at: number) {
       entry({ type: "user", isCompactSummary: true, message: { role: "user", content: text } }),
     runs(command: string, { output = "", failed = false, refused = false }: Result = {}) {
       const answer = calls("Bash", { command, description: "…" });
-      if (refused)
-        answer("The user doesn't want to proceed with this tool use.", true, "User rejected tool use");
+      if (refused) answer("This command requires approval", true, "Error: This command requires approval");
       else if (failed) answer(`Exit code 1\n${output}`, true, `Error: Exit code 1\n${output}`);
       else answer(output, false, { stdout: output, stderr: "", interrupted: false, isImage: false });
     },

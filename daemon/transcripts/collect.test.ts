@@ -30,6 +30,7 @@ test("files with their edits, commands and tests with their outcome, the last wo
   it.edits(`${CWD}/src/old.ts`);
   it.edits(`${CWD}/src/never.ts`, { failed: true });
   it.edits("/home/alice/.bashrc");
+  it.edits(`${CWD}/mail/bob@example.com.txt`);
   it.runs("git status");
   it.runs("cat > src/x.ts <<'EOF'\nSECRET CONTENT\nEOF");
   it.runs("rm -rf /", { refused: true });
@@ -44,6 +45,7 @@ test("files with their edits, commands and tests with their outcome, the last wo
   const found = await told(it);
   expect(found).toMatchObject({ outside: 1, branch: "main", model: "claude-test-1", isCut: false });
   expect(found.files).toEqual([
+    { path: "mail/[hidden]", edits: 1, created: false },
     { path: "src/old.ts", edits: 1, created: false },
     { path: "src/new.ts", edits: 2, created: true },
   ]);

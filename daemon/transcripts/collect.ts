@@ -145,7 +145,7 @@ export async function collect(
   const end = await readBack();
   return {
     ...found,
-    files: [...files.values()],
+    files: [...files.values()].map((file) => ({ ...file, path: cut(redact(file.path), COMMAND) })),
     outside: outside.size,
     isCut: end === "late",
     reachedSince: end === "reached",

@@ -16,6 +16,10 @@ export type Step =
 /** `steps` in the order in which they were taken. */
 export type Entry = { at: number; cwd: string; branch: string | null; model: string | null; steps: Step[] };
 
+/** What a client says instead of running something; a command that ran and failed begins with its exit code. */
+const NOT_RUN =
+  /^(?:Error: )?(?!Exit code)[^\n]*(?:doesn't want to|rejected|requires? approval|needs? approval|can't be checked before|was blocked|haven't granted|been denied|shell expansion)/i;
+
 const EDITING = new Set(["Edit", "MultiEdit", "Write", "NotebookEdit"]);
 const RUNNING = new Set(["Bash", "PowerShell"]);
 
@@ -33,7 +37,8 @@ export function entryOf(line: string): Entry | null {
   return {
     at,
     cwd: textIn(entry.cwd) || "/",
-    branch: textIn(entry.gitBranch) || null,
+    // Outside of a repository, or at no branch, it says HEAD.
+    branch: /^(?!HEAD$)./.test(textIn(entry.gitBranch)) ? textIn(entry.gitBranch) : null,
     // The client's own words stand there as a model's called "<synthetic>".
     model: model === "" || model.startsWith("<") ? null : model,
     steps: entry.type === "assistant" ? (isAnswer ? stepsIn(entry, message) : []) : resultsIn(entry, message),
@@ -69,7 +74,7 @@ function resultsIn({ isCompactSummary, toolUseResult }: Fields, { content }: Fie
 function outcomeOf({ is_error: isError, content }: Fields, result: unknown): Outcome {
   const told = isFields(result) ? result : {};
   const output = `${wordsIn(content)}\n${textIn(told.stderr)}\n${textIn(told.stdout)}`;
-  const wasRefused = isError === true && /^The user doesn't want to|^User rejected/.test(output);
+  const wasRefused = isError === true && NOT_RUN.test(output);
   const isOver = told.interrupted !== true && textIn(told.backgroundTaskId) === "";
   return {
     ok: isError === true || told.interrupted === true ? false : isOver ? true : null,

@@ -49,6 +49,10 @@ const SECRETS: readonly (readonly [words: string, secret: string])[] = [
   ["echo hunter2 | docker login --password-stdin", "hunter2"],
   ["echo 'hunter2' | sudo -S true", "hunter2"],
   ["printf %s hunter2 | gh auth login --with-token", "hunter2"],
+  ["echo 'what a; file holds' more > src/a.ts", "holds"],
+  ["echo what>a.txt", "what"],
+  ["cd x && printf '%s' \"what\" | sudo tee /etc/x", "what"],
+  ["tee a.txt <<< 'what it holds'", "holds"],
   ["kubectl create secret generic x --from-literal=a=hunter2", "hunter2"],
   ["vault kv put kv/x name=hunter2", "hunter2"],
   ["gh secret set NAME -b hunter2", "hunter2"],
@@ -118,6 +122,7 @@ test("what is hidden leaves the rest as it was", () => {
 test.each([
   "npm test -- --run src/payments/refund.test.ts",
   "git commit -m 'Refunds: author and tests' && git push origin main",
+  "echo done && make 2>&1 | tail -3",
   "docker run -p 8080:80 nginx",
   "mkdir -p src/deep/folder",
   "grep -rn 'createReceiptSender' sdk/features",
@@ -132,7 +137,14 @@ test.each([
 
 test("no rule takes long over words made to be slow", () => {
   const slow = ["a".repeat(16_384), "a.".repeat(8192), "-".repeat(16_384), `"${"\\".repeat(16_000)}`];
-  const ugly = [...slow, "key ".repeat(4096), "x:".repeat(8192), "mysql ".repeat(2700), "a@a.".repeat(4096)];
+  const ugly = [
+    ...slow,
+    "key ".repeat(4096),
+    "x:".repeat(8192),
+    "mysql ".repeat(2700),
+    "a@a.".repeat(4096),
+    "echo a ".repeat(2300),
+  ];
   for (const { what, pattern } of RULES)
     for (const text of ugly) {
       const begin = process.cpuUsage();

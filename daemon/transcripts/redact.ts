@@ -14,6 +14,8 @@ const SECRET_NAME =
   "(?:key|token|secret|bearer|pass(?:word|wd|phrase|code)?(?![a-z])|pwd|pw(?![a-z])|credential|auth(?!or)|cookie|private|signature|salt|dsn|conn(?:ection)?_?str(?:ing)?|webhook|otp|sessid)";
 /** What a shell takes for one word, and the value of a field: quoted, escaped or plain; without its closing quote, to the end. */
 const VALUE = `(?:"(?:[^"\\\\]|\\\\[^])*(?:"|$)|'[^']*(?:'|$)|\\\\[^]|[^\\s"'\\\\;|&])+`;
+/** The same, up to where a shell sends its output elsewhere. */
+const WORD = VALUE.replace("|&]", "|&<>]");
 const WORD_START = "(?<![A-Za-z0-9_.-])";
 
 /** In the order in which they are applied. */
@@ -45,6 +47,19 @@ export const RULES: readonly Rule[] = [
     what: "what is piped to where a secret is wanted",
     pattern: /\b(echo|printf)\b[^|\n]*(?=\|[^\n]*(?:stdin|sudo\s+-S|with-token|secret|passwd|login))/gi,
     into: `$1 ${HIDDEN} `,
+  },
+  {
+    what: "what is put into a file",
+    pattern: new RegExp(
+      `\\b(echo|printf)(?:\\s{1,5}(?!\\d?>)${WORD}){1,200}(?=\\s{0,5}(?:\\d?>|\\|\\s{0,5}(?:sudo\\s+)?tee\\b))`,
+      "g",
+    ),
+    into: `$1 ${HIDDEN}`,
+  },
+  {
+    what: "what is given as standard input",
+    pattern: new RegExp(`(<<<\\s{0,5})${VALUE}`, "g"),
+    into: `$1${HIDDEN}`,
   },
   {
     what: "values of Kubernetes, Vault and GitHub secrets",
