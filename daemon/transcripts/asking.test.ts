@@ -4,6 +4,7 @@ import { MeshError } from "#protocol/errors.ts";
 import { createMesh, type Frame, invite, type Member, refusedWith } from "#test/mesh.ts";
 import { transcript } from "#test/transcript.ts";
 import { claudeFiles } from "../adapters/claude-files.ts";
+import type { ClaudeFiles } from "../ports.ts";
 import { createSessions, type Sessions } from "../sessions.ts";
 import { type AskRecord, createAsking, type MayAsk } from "./asking.ts";
 
@@ -12,12 +13,17 @@ const HOUR = 60 * 60 * 1000;
 const oneself: MayAsk = ({ me }, member) => member === me;
 
 /** What a daemon adds to a peer for this. */
-function daemonOf(member: Member, config: string | null, mayAsk: MayAsk = oneself) {
+function daemonOf(
+  member: Member,
+  config: string | null,
+  mayAsk: MayAsk = oneself,
+  files: Pick<ClaudeFiles, "readBack"> = claudeFiles,
+) {
   const sessions = createSessions(member.peer);
   const recorded: AskRecord[] = [];
   const delivery = { configOf: () => config, refresh() {} };
   const asking = createAsking(
-    { peer: member.peer, sessions, delivery, files: claudeFiles },
+    { peer: member.peer, sessions, delivery, files },
     { mayAsk, record: (one) => recorded.push(one) },
   );
   member.answers = asking.answer;
@@ -220,13 +226,21 @@ test("the question's words stay with who asks, and an answer travels sealed", as
 });
 
 test("one question of a colleague's is answered at a time", async () => {
-  const { it, asking } = await team(() => true);
-  it.runs("make");
-  const outcomes = await Promise.all(
-    [1, 2, 3].map(() => refusedWith(asking.ask("alice/payments", "commands?"))),
-  );
-  expect(outcomes).toContain("nothing");
-  expect(outcomes.filter((one) => one !== "nothing" && one !== "busy")).toEqual([]);
+  const { alice, asking } = await team();
+  const [begun, may] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const slow = {
+    async *readBack() {
+      begun.resolve();
+      await may.promise;
+      yield [];
+    },
+  };
+  attach(daemonOf(alice, "", () => true, slow).sessions);
+  const first = refusedWith(asking.ask("alice/payments", "commands?"));
+  await begun.promise;
+  expect(await refusedWith(asking.ask("alice/payments", "commands?"))).toBe("busy");
+  may.resolve();
+  expect(await first).toBe("nothing");
   expect(await refusedWith(asking.ask("alice/payments", "commands?"))).toBe("nothing");
 });
 
