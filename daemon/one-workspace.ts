@@ -109,6 +109,10 @@ export const noDelivery: Delivery = {
   open: refuse,
   posted: refuse,
   refresh: refuse,
+  describe: refuse,
+  check: refuse,
+  offer: refuse,
+  withdraw: refuse,
 };
 
 /** A transcript tells of whatever its session was at, for whichever workspace. */

@@ -9,6 +9,7 @@ import type { Delivery } from "./delivery/delivery.ts";
 import { whoamiHandler } from "./methods/account.ts";
 import { daemonHandlers } from "./methods/daemon.ts";
 import { feedHandlers } from "./methods/feed.ts";
+import { hookHandlers } from "./methods/hook.ts";
 import { sessionHandlers } from "./methods/session.ts";
 import type { DaemonConfig, DaemonPorts } from "./ports.ts";
 import type { Sessions } from "./sessions.ts";
@@ -32,8 +33,12 @@ export function handlersOf(
       ...whoamiHandler(peer, ports, config.brokers),
     },
     device: deviceHandlers(peer),
-    daemon: daemonHandlers(peer, ports, config, sockets),
+    daemon: daemonHandlers(peer, sessions, delivery, ports, config, sockets),
     feed: feedHandlers(peer),
-    session: { ...sessionHandlers(peer, sessions, delivery), ask: asking.ask },
+    session: {
+      ...sessionHandlers(peer, sessions, delivery),
+      ...hookHandlers(peer, sessions, delivery),
+      ask: asking.ask,
+    },
   };
 }

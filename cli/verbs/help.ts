@@ -51,9 +51,9 @@ export function helpPage(verbs: readonly Verb[], given: readonly string[]): stri
 }
 
 function overview(verbs: readonly Verb[]): string {
-  const rows = [...rowsOf(verbs)].map(([row, its]) => [row, its.map((verb) => rowOf(verb).word)] as const);
-  const short = ["short", verbs.flatMap(({ aliases = [] }) => aliases)] as const;
-  const lines = [...rows, short].flatMap(([row, words]) => wrapped(`  ${row.padEnd(11)}`, words));
+  const shown = verbs.filter(({ inner }) => !inner);
+  const rows = [...rowsOf(shown)].map(([row, its]) => [row, its.map((verb) => rowOf(verb).word)] as const);
+  const lines = rows.flatMap(([row, words]) => wrapped(`  ${row.padEnd(11)}`, words));
   return [HEAD, ...lines, "", ...FOOT].join("\n");
 }
 

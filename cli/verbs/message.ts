@@ -152,4 +152,16 @@ const status: Verb = {
   },
 };
 
-export const messageVerbs = [send, inbox, status, history, search, tail];
+const show: Verb = {
+  name: "message show",
+  args: ["ID"],
+  summary: "one message, whole",
+  examples: ["claudemesh message show 3f2a91bc"],
+  async run({ args, workspace, daemon, print }) {
+    const client = await daemon();
+    const message = await client.message.show({ workspace, id: args[0] ?? "" });
+    print(message, messageLine(message));
+  },
+};
+
+export const messageVerbs = [send, inbox, show, status, history, search, tail];

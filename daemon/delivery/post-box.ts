@@ -3,7 +3,15 @@
  * is the replicas' table; an event that something was given is a doorbell.
  */
 import type { Message } from "#protocol/features/message.ts";
-import { type Given, givenTo, keptBack, notPosted, posting, shown } from "#sdk/messages/handing-over.ts";
+import {
+  counted,
+  type Given,
+  givenTo,
+  keptBack,
+  notPosted,
+  posting,
+  shown,
+} from "#sdk/messages/handing-over.ts";
 import { messageById } from "#sdk/messages/inbox.ts";
 import type { Opened, Peer } from "#sdk/peer.ts";
 import type { AttachedSession } from "../sessions.ts";
@@ -21,9 +29,12 @@ export type Carrier = {
   /** Ms until something may be posted; null: when `look` is called again. */
   wait(): number | null;
   verdict(message: Waiting): Verdict;
-  /** Puts them before the session; answers once they are out of our hands. `held`: its client keeps them. @throws when they aren't */
-  carry(messages: readonly Waiting[]): Promise<{ held?: string }>;
+  /** Puts them before the session; answers once they are out of our hands. @throws when they aren't */
+  carry(messages: readonly Waiting[]): Promise<Carried>;
 };
+
+/** `shown`: so many of them, from the first on. The others wait, or were told of by their count. `held`: its client keeps them. */
+export type Carried = { shown: number; rest: "waits" | "counted"; held?: string };
 
 export type PostBox = { look(): void; close(): void };
 
@@ -68,9 +79,12 @@ export function createPostBox(peer: Peer, session: AttachedSession, carrier: Car
     isUnderWay = true;
     try {
       eachWorkspace(all, posting);
-      const { held } = await carrier.carry(all);
-      if (held === undefined) eachWorkspace(all, shown);
-      else for (const { opened, given } of all) keptBack(peer, opened.workspace, given, "held", held);
+      const carried = await carrier.carry(all);
+      const first = all.slice(0, carried.shown);
+      if (carried.held === undefined) eachWorkspace(first, shown);
+      else
+        for (const { opened, given } of first) keptBack(peer, opened.workspace, given, "held", carried.held);
+      eachWorkspace(all.slice(carried.shown), carried.rest === "waits" ? notPosted : counted);
     } catch (error) {
       log.warn({ session: session.id, error: String(error) }, "a message couldn't be handed over");
       // Who has gone may have got it: taking it back is for who lets the session go.

@@ -7,7 +7,9 @@ import { unreadCount } from "#sdk/messages/inbox.ts";
 import type { Broken, Caller, Opened, Peer } from "#sdk/peer.ts";
 import { brokerForNew } from "#sdk/which-broker.ts";
 import { PERSONAL } from "#sdk/which-workspace.ts";
+import type { Delivery } from "../delivery/delivery.ts";
 import type { DaemonConfig, DaemonPorts } from "../ports.ts";
+import type { Sessions } from "../sessions.ts";
 import type { WorkspaceSockets } from "../workspace-sockets.ts";
 import { doctor } from "./doctor.ts";
 
@@ -15,6 +17,8 @@ const CHECK_LIMIT_MS = 10_000;
 
 export function daemonHandlers(
   peer: Peer,
+  sessions: Sessions,
+  delivery: Delivery,
   ports: DaemonPorts,
   config: DaemonConfig,
   sockets: Pick<WorkspaceSockets, "pathOf">,
@@ -44,7 +48,7 @@ export function daemonHandlers(
       ports.requestStop();
       return { stopping: true };
     },
-    doctor: () => doctor(peer),
+    doctor: () => doctor(peer, sessions, delivery),
     selfCheck: () => selfCheck(peer, ports),
   };
 }

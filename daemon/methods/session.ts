@@ -10,7 +10,7 @@ export function sessionHandlers(
   peer: Peer,
   sessions: Sessions,
   delivery: Delivery,
-): Omit<Handlers<Caller>["session"], "ask"> {
+): Omit<Handlers<Caller>["session"], "ask" | "hook" | "line"> {
   const faceOf = ({ id, name, status, summary }: AttachedSession) => ({
     id,
     name,
@@ -55,10 +55,11 @@ export function sessionHandlers(
       return {};
     },
     list: () => ({
-      sessions: sessions.list().map(({ since, chosen: _, doing: __, deaf: ___, ...face }) => ({
-        ...face,
-        since: new Date(since).toISOString(),
-      })),
+      sessions: sessions.list().map((session) => {
+        const { since, chosen: _, doing: __, deaf: ___, ...face } = session;
+        const { reach, trouble } = delivery.describe(session);
+        return { ...face, since: new Date(since).toISOString(), reach, trouble };
+      }),
     }),
     name: ({ name }, caller) => change(caller, { name }),
     summary: ({ text }, caller) => change(caller, { summary: text === "" ? null : text }),

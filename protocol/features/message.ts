@@ -151,6 +151,12 @@ export const messageMethods = methods({
     result: done,
     event: z.union([message, z.object({ notice })]),
   },
+  /** One message, whole. */
+  show: {
+    scope: "read",
+    params: z.strictObject({ workspace, id: idPart }),
+    result: message,
+  },
   /** What became of a message of mine. */
   status: {
     scope: "read",

@@ -87,6 +87,11 @@ const MIGRATIONS: readonly Migration[] = [
       ) STRICT;
     `,
   },
+  {
+    name: "0003-clients",
+    // Versions of the Claude client that are known to bring to their model what is posted to them.
+    sql: "CREATE TABLE clients (version TEXT PRIMARY KEY) STRICT;",
+  },
 ];
 
 export function openAccountDatabase(ports: Pick<PeerPorts, "openDatabase">): Database {

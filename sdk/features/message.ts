@@ -159,6 +159,13 @@ export function messageHandlers(peer: Peer): Handlers<Caller>["message"] {
       return {};
     },
 
+    show({ workspace: selector, id: part }) {
+      const { opened, id } = findMessage(peer.readable(selector), part, "any");
+      const row = opened.workspace.replica.db.sql(`${MESSAGES} WHERE m.id = ?`).get(id);
+      if (!row) throw new Error("what is found is there");
+      return toMessage(opened, row);
+    },
+
     status({ workspace: selector, id: part }) {
       const { opened, id } = findMessage(peer.readable(selector), part, "sender = me");
       return { id, ...receiptsOf(opened.workspace, id) };

@@ -156,7 +156,7 @@ export function shownAs(workspace: Workspace, session: string, endings: readonly
     .map((row) => ({ sender: String(row.sender), id: String(row.id), session }));
 }
 
-type Step = "posting" | "given" | "shown" | "seen" | "held" | "refused";
+type Step = "posting" | "given" | "counted" | "shown" | "seen" | "held" | "refused";
 
 /** In one commit: where they stand now, and what their senders are to hear of it. */
 function become(
@@ -195,6 +195,11 @@ export function posting(peer: Peer, workspace: Workspace, all: readonly Given[])
 /** They didn't leave after all. */
 export function notPosted(peer: Peer, workspace: Workspace, all: readonly Given[]): void {
   become(peer, workspace, all, "given");
+}
+
+/** The session was told how many there are; they are in its inbox, and not shown again. */
+export function counted(peer: Peer, workspace: Workspace, all: readonly Given[]): void {
+  become(peer, workspace, all, "counted");
 }
 
 /** The session has them; whether its model hears them is another matter. */
