@@ -14,6 +14,7 @@ import { reconnect } from "./reconnect.ts";
 import { search } from "./search.ts";
 import { socket } from "./socket.ts";
 import { throughput } from "./throughput.ts";
+import { transcript } from "./transcript.ts";
 import { verb } from "./verb.ts";
 
 export const benches: readonly Bench[] = [
@@ -29,6 +30,7 @@ export const benches: readonly Bench[] = [
   adapter,
   idle,
   search,
+  transcript,
   reconnect,
   login,
   join,

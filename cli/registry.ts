@@ -3,6 +3,7 @@ import { oneOf } from "./input.ts";
 import type { Verb } from "./verb.ts";
 import { accountVerbs } from "./verbs/account.ts";
 import { approvalVerbs } from "./verbs/approvals.ts";
+import { ask } from "./verbs/ask.ts";
 import { auditVerbs } from "./verbs/audit.ts";
 import { backupVerbs } from "./verbs/backup.ts";
 import { daemonVerbs } from "./verbs/daemon.ts";
@@ -90,6 +91,7 @@ export const verbs: readonly Verb[] = [
   ...inviteVerbs,
   ...peerVerbs,
   ...grantVerbs,
+  ask,
   ...messageVerbs,
   ...topicVerbs,
   ...sessionVerbs,

@@ -2,7 +2,9 @@
 import type { MeshError } from "#protocol/errors.ts";
 import { FREE } from "#protocol/method.ts";
 import { deviceName } from "#sdk/features/account.ts";
+import { mayDo } from "#sdk/features/grant.ts";
 import { createPeer } from "#sdk/peer.ts";
+import type { Answering } from "#sdk/presence/self.ts";
 import { abilities } from "#sdk/registry.ts";
 import { brokerForNew } from "#sdk/which-broker.ts";
 import { PERSONAL } from "#sdk/which-workspace.ts";
@@ -12,10 +14,18 @@ import { createConsent } from "./consent.ts";
 import { createDelivery } from "./delivery/delivery.ts";
 import { type Answer, createDispatch } from "./dispatch.ts";
 import { createDoors } from "./door.ts";
-import { noApprovals, noDecisions, noDelivery, noSessions, onlyWorkspace } from "./one-workspace.ts";
+import {
+  noApprovals,
+  noAsking,
+  noDecisions,
+  noDelivery,
+  noSessions,
+  onlyWorkspace,
+} from "./one-workspace.ts";
 import type { DaemonConfig, DaemonPorts } from "./ports.ts";
 import { handlersOf } from "./registry.ts";
 import { createSessions } from "./sessions.ts";
+import { createAsking, decisionOf, type MayAsk } from "./transcripts/asking.ts";
 import { createWorkspaceSockets, type WorkspaceSockets } from "./workspace-sockets.ts";
 
 /** At once, on the daemon's own socket and on each workspace's. */
@@ -30,18 +40,27 @@ export type Daemon = {
   databaseFailed(name: string, why: MeshError): void;
 };
 
+const mayAsk: MayAsk = (workspace, member, session) => mayDo(workspace, member, "ask", session ?? undefined);
+
 export async function createDaemon(ports: DaemonPorts, config: DaemonConfig): Promise<Daemon> {
   const approvals = createApprovals(ports);
-  const answering = answerAbout(
+  const answerApproval = answerAbout(
     approvals,
     () => peer.account.user,
     (dev) => deviceName(peer, dev),
   );
+  const answering: Answering = (question, from, where) =>
+    answerApproval(question, from) ?? asking.answer(question, from, where);
   const peer = await createPeer(ports, { name: config.name, host: config.host, answering }, abilities);
   const isNew = !peer.person.isLoggedOut() && peer.opened().length + peer.broken().length === 0;
   if (isNew) await peer.create(PERSONAL, brokerForNew(config.brokers, peer.person));
   const sessions = createSessions(peer);
   const delivery = createDelivery(peer, sessions, ports.claude);
+  const files = ports.claude;
+  const asking = createAsking(
+    { peer, sessions, delivery, files },
+    { mayAsk, record: (one) => ports.decisions.append(decisionOf(one)) },
+  );
   const callerOf = (id: string) => {
     const known = sessions.caller(id);
     if (known) return known;
@@ -69,6 +88,7 @@ export async function createDaemon(ports: DaemonPorts, config: DaemonConfig): Pr
         noSessions,
         noDelivery,
         noApprovals,
+        noAsking,
         own,
         { ...config, brokers: { given: broker, embedded: null } },
         sockets,
@@ -81,7 +101,7 @@ export async function createDaemon(ports: DaemonPorts, config: DaemonConfig): Pr
   });
   const answer = createDispatch({
     ...common,
-    handlers: handlersOf(peer, sessions, delivery, approvals, ports, config, sockets),
+    handlers: handlersOf(peer, sessions, delivery, approvals, asking, ports, config, sockets),
     session: callerOf,
     // A workspace may have come, gone, or another name.
     changed: sockets.sync,

@@ -8,6 +8,7 @@ import type { Approvals } from "./approvals.ts";
 import type { Delivery } from "./delivery/delivery.ts";
 import type { Decisions } from "./ports.ts";
 import type { Sessions } from "./sessions.ts";
+import type { Asking } from "./transcripts/asking.ts";
 
 function refuse(): never {
   throw new MeshError(
@@ -105,6 +106,7 @@ export const noSessions: Sessions = {
 
 export const noDelivery: Delivery = {
   isKnown: refuse,
+  configOf: refuse,
   idOf: refuse,
   open: refuse,
   posted: refuse,
@@ -118,3 +120,5 @@ export const noDelivery: Delivery = {
 /** What waits for a yes may be about other workspaces. */
 export const noApprovals: Approvals = { hold: refuse, waiting: refuse, past: refuse, decide: refuse };
 export const noDecisions: Decisions = { append: refuse, newest: refuse };
+/** A transcript tells of whatever its session was at, for whichever workspace. */
+export const noAsking: Asking = { ask: refuse, answer: refuse };

@@ -33,6 +33,11 @@ export type ClaudeFiles = {
     of: ClaudeClient & { session: string },
     line: (line: string) => void,
   ): { look(): void; close(): void };
+  /**
+   * The lines of that session's transcript, some at a time, newest first; null where it has none. Without the folder of its
+   * configuration, as of a session that has ended: where clients keep it who are told nothing else.
+   */
+  readBack(of: { session: string; config: string | null }): AsyncIterable<readonly string[]> | null;
   /** What its person has set about messages from outside. */
   inbound(config: string): "accept" | "hold" | "refuse";
   /** Whether it was started so that it asks for no permission. */

@@ -15,6 +15,7 @@ import { hookHandlers } from "./methods/hook.ts";
 import { sessionHandlers } from "./methods/session.ts";
 import type { DaemonConfig, DaemonPorts } from "./ports.ts";
 import type { Sessions } from "./sessions.ts";
+import type { Asking } from "./transcripts/asking.ts";
 import type { WorkspaceSockets } from "./workspace-sockets.ts";
 
 export function handlersOf(
@@ -22,6 +23,7 @@ export function handlersOf(
   sessions: Sessions,
   delivery: Delivery,
   approvals: Approvals,
+  asking: Pick<Asking, "ask">,
   ports: DaemonPorts,
   config: DaemonConfig,
   sockets: Pick<WorkspaceSockets, "pathOf">,
@@ -37,6 +39,10 @@ export function handlersOf(
     device: deviceHandlers(peer),
     daemon: daemonHandlers(peer, sessions, delivery, ports, config, sockets),
     feed: feedHandlers(peer),
-    session: { ...sessionHandlers(peer, sessions, delivery), ...hookHandlers(peer, sessions, delivery) },
+    session: {
+      ...sessionHandlers(peer, sessions, delivery),
+      ...hookHandlers(peer, sessions, delivery),
+      ask: asking.ask,
+    },
   };
 }

@@ -7,9 +7,10 @@ import type { LinkState } from "#protocol/features/workspace.ts";
 import { CHAIN, EVERYONE } from "#protocol/ids.ts";
 import { decodeRecord } from "#protocol/record.ts";
 import type { MeshEvent } from "#protocol/registry.ts";
+import type { Question } from "#protocol/signal.ts";
 import type { Account } from "./account/account.ts";
 import type { Document } from "./account/document.ts";
-import { type Context, createContext, type Happening, type Membering } from "./context.ts";
+import { type Context, createContext, type Happening, type Membering, type Teller } from "./context.ts";
 import type { Feature } from "./feature.ts";
 import { createAnswers } from "./link/answers.ts";
 import { createLink, type Link, type LinkOwner } from "./link/link.ts";
@@ -23,7 +24,7 @@ import { createOutgoing } from "./outgoing/outgoing.ts";
 import { createReady } from "./outgoing/ready.ts";
 import type { PeerPorts } from "./ports.ts";
 import { createPresence } from "./presence/presence.ts";
-import { type Answering, answerTo, faceOf } from "./presence/self.ts";
+import { answerTo, faceOf } from "./presence/self.ts";
 import { createSignals } from "./presence/signals.ts";
 import { findingsOf, verifyAll } from "./replica/audit.ts";
 import { createHistory } from "./replica/history.ts";
@@ -43,7 +44,7 @@ export async function openWorkspace(
   listener: (happening: Happening) => void,
   sessions: () => readonly SessionFace[],
   document: Document,
-  answering: Answering,
+  answering: (question: Question, from: Teller) => unknown,
 ) {
   const context = await createContext(ports, account, membering, features, listener);
   const { workspace, me, replica, keyring } = context;

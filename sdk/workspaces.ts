@@ -103,7 +103,7 @@ export function createWorkspaces(
       (happening) => hear(one, happening),
       owner.sessions,
       document,
-      owner.answering,
+      (question, from) => owner.answering(question, from, one),
     );
     const one: Opened = { slug: String(row.slug), used: row.used === 1, workspace };
     opened.push(one);

@@ -25,6 +25,7 @@ import { certifyByRoot } from "#sdk/account/account.ts";
 import { keepIdentity, readIdentity } from "#sdk/account/identity.ts";
 import { type Caller, createPeer, type Opened, type Peer } from "#sdk/peer.ts";
 import type { PeerPorts } from "#sdk/ports.ts";
+import type { Answering } from "#sdk/presence/self.ts";
 import { abilities, type PeerHandlers, peerHandlersOf } from "#sdk/registry.ts";
 
 export const ORIGIN = "http://mesh.test";
@@ -45,6 +46,8 @@ export type Member = {
   toDevice: Tamper;
   /** What the broker is asked over HTTP passes through this. */
   overHttp: OverHttp;
+  /** What other devices ask beyond what any peer answers. */
+  answers: Answering;
   /** Cuts every connection; the device comes back by itself. */
   cut(): void;
   opened(): Opened;
@@ -149,7 +152,8 @@ export async function createMesh(
         openSqlite(join(folder, `${device}-${database}.db`), migrations),
       removeDatabase() {},
     };
-    const peer = await createPeer(ports, { name, host: "test" }, abilities);
+    const answering: Answering = (...asked) => member.answers(...asked);
+    const peer = await createPeer(ports, { name, host: "test", answering }, abilities);
     const handlers = peerHandlersOf(peer, { given: ORIGIN, embedded: null });
     const opened = () => {
       const [only] = peer.opened();
@@ -162,6 +166,7 @@ export async function createMesh(
       handlers,
       toBroker: (frame) => [frame],
       toDevice: (frame) => [frame],
+      answers: () => undefined,
       overHttp: (_url, _params, ask) => ask(),
       cut() {
         for (const cut of cuts) cut();

@@ -1,10 +1,12 @@
 /** The files that Claude Code keeps of its sessions (2.1.285 and newer), and the repository that a folder is in. */
 import { execFile } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, watch } from "node:fs";
+import { homedir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import type { ClaudeClient, ClaudeFiles } from "../ports.ts";
 import { followFile } from "./follow-file.ts";
+import { readBackwards } from "./read-backwards.ts";
 
 const PS_LIMIT_MS = 5000;
 
@@ -37,6 +39,11 @@ export const claudeFiles: ClaudeFiles = {
     }
   },
   follow: ({ config, session }, line) => followFile(() => transcriptPath(config, session), line),
+  readBack({ session, config }) {
+    const configs = config === null ? usualConfigs() : [config];
+    const path = configs.map((one) => transcriptPath(one, session)).find((one) => one !== null);
+    return path ? readBackwards(path) : null;
+  },
   inbound(config) {
     const found = settingsFile.safeParse(json(join(config, "settings.json")));
     return found.success ? found.data.crossSessionInbound : "accept";
@@ -68,6 +75,13 @@ export const claudeFiles: ClaudeFiles = {
 };
 
 const defaultMode = z.object({ permissions: z.object({ defaultMode: z.literal("bypassPermissions") }) });
+
+/** Of this process, which may have been started by a session; and of whoever sets none. */
+function usualConfigs(): string[] {
+  return [...new Set([process.env.CLAUDE_CONFIG_DIR, join(homedir(), ".claude")])].filter(
+    (one) => one !== undefined,
+  );
+}
 
 function statePath({ config, pid }: ClaudeClient): string {
   return join(config, "sessions", `${pid}.json`);

@@ -30,6 +30,11 @@ export function createDelivery(peer: Peer, sessions: Sessions, files: ClaudeFile
 
   return {
     isKnown: (client: ClaudeClient) => files.state(client) !== null,
+    /** The folder of its client's configuration; null where it is no Claude session. */
+    configOf(session: AttachedSession): string | null {
+      const one = reached.get(session);
+      return one && "client" in one ? one.client.config : null;
+    },
     /** The session's own id, which a client that was cleared has drawn anew. */
     idOf: (id: string, client: ClaudeClient | null) => (client && files.state(client)?.session) ?? id,
     open(

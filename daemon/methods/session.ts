@@ -10,7 +10,7 @@ export function sessionHandlers(
   peer: Peer,
   sessions: Sessions,
   delivery: Delivery,
-): Omit<Handlers<Caller>["session"], "hook" | "line"> {
+): Omit<Handlers<Caller>["session"], "ask" | "hook" | "line"> {
   const faceOf = ({ id, name, status, summary }: AttachedSession) => ({
     id,
     name,

@@ -25,12 +25,13 @@ export const approval = z.object({
   until: isoTime,
 });
 
-/** allowed: by the person at a terminal, who isn't asked · refused: by a rule, without asking anybody. */
-export const decided = z.enum(["allowed", "approved", "denied", "expired", "withdrawn", "refused"]);
+/** allowed: by the person at a terminal, who isn't asked, or by what they granted · refused: by a rule, without asking anybody. */
+export const decided = z.enum(["allowed", "approved", "denied", "expired", "withdrawn", "refused", "failed"]);
 
 export const decision = z.object({
   at: isoTime,
-  who: z.enum(["person", "session"]),
+  /** colleague: another member, who asked this machine. */
+  who: z.enum(["person", "session", "colleague"]),
   session: z.string().nullable(),
   method: z.string(),
   scope: z.enum(SCOPES),

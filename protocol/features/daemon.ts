@@ -1,7 +1,8 @@
 /** The daemon itself, the sessions attached to it, and what happens in it as it happens. */
 import { z } from "zod";
-import { done, isoTime, methods } from "../method.ts";
+import { done, isoTime, methods, workspace } from "../method.ts";
 import { id } from "../schema.ts";
+import { askedMs, transcriptAnswer } from "./ask.ts";
 import { sessionFace } from "./member.ts";
 import { message } from "./message.ts";
 import { notice } from "./notice.ts";
@@ -176,6 +177,21 @@ export const sessionMethods = methods({
     scope: "read",
     params: z.strictObject({}),
     result: ownFace.extend({ since: isoTime, sent: z.int(), received: z.int(), unread: z.int() }),
+  },
+  /**
+   * What a session did, from its transcript: its model isn't woken. The question's words say what is wanted, and maybe of
+   * which time. A colleague's only with their grant.
+   */
+  ask: {
+    scope: "read",
+    params: z.strictObject({
+      workspace,
+      peer: z.string().min(1).max(200),
+      question: z.string().max(1000),
+      /** How far back from now; what the question says, else a day. */
+      sinceMs: askedMs.optional(),
+    }),
+    result: transcriptAnswer,
   },
 });
 

@@ -123,6 +123,11 @@ export function forwardedName(workspace: Workspace, member: string, name: string
   return current;
 }
 
+/** The device that a session's name was last held on; null where nobody has said so. */
+export function holderOf(workspace: Workspace, member: string, name: string): string | null {
+  return claimOf(workspace, member, name)?.dev ?? null;
+}
+
 /** Whose session has that id, and its name: of the client's own ids. */
 export function sessionById(workspace: Workspace, id: string): { member: string; name: string } | null {
   const row = workspace.replica.db

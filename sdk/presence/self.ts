@@ -10,6 +10,7 @@ import {
 import { CHAIN, EVERYONE } from "#protocol/ids.ts";
 import type { Question } from "#protocol/signal.ts";
 import type { Context, Teller } from "../context.ts";
+import type { Opened } from "../peer.ts";
 import { fittingFace } from "./presence.ts";
 
 /** Shared labels whose counters a face has room for. */
@@ -59,9 +60,12 @@ function committedNumbers({ replica, chain, topicKeys }: Context): Record<string
 }
 
 /** Answers another device's question; undefined for what it knows nothing of. @throws MeshError which goes back */
-export type Answering = (question: Question, from: Teller) => unknown;
+export type Answering = (question: Question, from: Teller, where: Opened) => unknown;
 
-export function answerTo(sessions: () => readonly SessionFace[], more: Answering) {
+export function answerTo(
+  sessions: () => readonly SessionFace[],
+  more: (question: Question, from: Teller) => unknown,
+) {
   return async (question: Question, from: Teller): Promise<unknown> => {
     if (question.kind === "member.sessions") return { sessions: sessions() };
     const answer = await more(question, from);

@@ -68,6 +68,7 @@ test("through a workspace's socket that workspace can be used, and no other be r
     "join https://broker.invalid/i/AAAAAAAA#AAAA",
     "down",
     "send nobody x",
+    "ask me/payments what",
   ]) {
     const { code, stdout, stderr } = await inside.run(words.split(" "));
     said.push(stdout, stderr);
@@ -90,6 +91,7 @@ test("through a workspace's socket that workspace can be used, and no other be r
     "join https://broker.invalid/i/AAAAAAAA#AAAA": 4,
     down: 4,
     "send nobody x": 5,
+    "ask me/payments what": 4,
   });
   expect(said.join("\n")).toContain("note");
   expect(said.join("\n")).not.toContain(secret);
