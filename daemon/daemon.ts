@@ -8,7 +8,9 @@ import { createServe, type Serve } from "./connection.ts";
 import { createDelivery } from "./delivery/delivery.ts";
 import { type Answer, createDispatch } from "./dispatch.ts";
 import { createDoors } from "./door.ts";
-import { noDelivery, noSessions, onlyWorkspace } from "./one-workspace.ts";
+import { noDelivery, noPolicing, noSessions, onlyWorkspace } from "./one-workspace.ts";
+import { createJudge } from "./policy/judge.ts";
+import { openRules } from "./policy/rules.ts";
 import type { DaemonConfig, DaemonPorts } from "./ports.ts";
 import { handlersOf } from "./registry.ts";
 import { createSessions } from "./sessions.ts";
@@ -31,7 +33,9 @@ export async function createDaemon(ports: DaemonPorts, config: DaemonConfig): Pr
   const isNew = !peer.person.isLoggedOut() && peer.opened().length + peer.broken().length === 0;
   if (isNew) await peer.create(PERSONAL, brokerForNew(config.brokers, peer.person));
   const sessions = createSessions(peer);
-  const delivery = createDelivery(peer, sessions, ports.claude);
+  const rules = openRules(ports.policy, ports);
+  const judge = createJudge(peer, rules.now);
+  const delivery = createDelivery(peer, sessions, ports.claude, { judge, rules });
   const callerOf = (id: string) => {
     const known = sessions.caller(id);
     if (known) return known;
@@ -55,6 +59,7 @@ export async function createDaemon(ports: DaemonPorts, config: DaemonConfig): Pr
         only,
         noSessions,
         noDelivery,
+        noPolicing,
         own,
         { ...config, brokers: { given: broker, embedded: null } },
         sockets,
@@ -67,7 +72,7 @@ export async function createDaemon(ports: DaemonPorts, config: DaemonConfig): Pr
   });
   const answer = createDispatch({
     ...common,
-    handlers: handlersOf(peer, sessions, delivery, ports, config, sockets),
+    handlers: handlersOf(peer, sessions, delivery, { rules, judge }, ports, config, sockets),
     session: callerOf,
     // A workspace may have come, gone, or another name.
     changed: sockets.sync,
@@ -90,6 +95,7 @@ export async function createDaemon(ports: DaemonPorts, config: DaemonConfig): Pr
     },
     stop() {
       stopping = true;
+      rules.close();
       sockets.close();
       return peer.stop();
     },

@@ -73,7 +73,15 @@ export function createDispatch(dispatcher: Dispatcher): Answer {
   };
 
   /** @throws MeshError not_allowed, refused */
-  const requireScope = ({ client, mode = "yolo" }: SocketHello, method: string, scope: Scope) => {
+  const requireScope = (hello: SocketHello, method: string, { scope, byPerson }: MethodSchema) => {
+    const { client, mode = "yolo" } = hello;
+    if (byPerson && isInside(hello)) {
+      throw new MeshError(
+        "refused",
+        `"${method}" is for the person alone, outside of a session.`,
+        "Ask them to run it in a terminal of their own.",
+      );
+    }
     if (!SCOPES[client]?.includes(scope)) {
       throw new MeshError(
         "not_allowed",
@@ -106,7 +114,7 @@ export function createDispatch(dispatcher: Dispatcher): Answer {
       }
       const schema = TABLE.get(method);
       if (!schema) throw unknownMethod(method, hello.version, version);
-      requireScope(hello, method, schema.scope);
+      requireScope(hello, method, schema);
       const parsed = schema.params.safeParse(params ?? {});
       if (!parsed.success)
         throw new MeshError(
@@ -125,6 +133,11 @@ export function createDispatch(dispatcher: Dispatcher): Answer {
       if (writes) await changed();
     }
   };
+}
+
+/** Whether it comes from inside of a session: from its adapter, or in its name. */
+function isInside({ client, session }: SocketHello): boolean {
+  return client === "adapter" || session !== undefined;
 }
 
 /** Two releases at work: what one of them doesn't know is no slip of the person's. */

@@ -5,6 +5,8 @@
 import { MeshError } from "#protocol/errors.ts";
 import type { Opened, Peer } from "#sdk/peer.ts";
 import type { Delivery } from "./delivery/delivery.ts";
+import { DEFAULTS } from "./policy/parse.ts";
+import type { Policing } from "./registry.ts";
 import type { Sessions } from "./sessions.ts";
 
 function refuse(): never {
@@ -99,6 +101,8 @@ export const noSessions: Sessions = {
   caller: () => null,
   change: refuse,
   see: refuse,
+  typed: refuse,
+  listen: refuse,
 };
 
 export const noDelivery: Delivery = {
@@ -107,4 +111,10 @@ export const noDelivery: Delivery = {
   open: refuse,
   posted: refuse,
   refresh: refuse,
+};
+
+/** The person's rules are of all workspaces. */
+export const noPolicing: Policing = {
+  rules: { path: "", now: () => DEFAULTS, trouble: () => null, text: refuse, save: refuse },
+  judge: { imagine: refuse },
 };

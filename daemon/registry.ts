@@ -9,15 +9,22 @@ import type { Delivery } from "./delivery/delivery.ts";
 import { whoamiHandler } from "./methods/account.ts";
 import { daemonHandlers } from "./methods/daemon.ts";
 import { feedHandlers } from "./methods/feed.ts";
+import { policyHandlers } from "./methods/policy.ts";
 import { sessionHandlers } from "./methods/session.ts";
+import type { Judge } from "./policy/judge.ts";
+import type { Rules } from "./policy/rules.ts";
 import type { DaemonConfig, DaemonPorts } from "./ports.ts";
 import type { Sessions } from "./sessions.ts";
 import type { WorkspaceSockets } from "./workspace-sockets.ts";
+
+/** What holds for this person's sessions, and who applies it. */
+export type Policing = { rules: Omit<Rules, "onChange" | "close">; judge: Pick<Judge, "imagine"> };
 
 export function handlersOf(
   peer: Peer,
   sessions: Sessions,
   delivery: Delivery,
+  { rules, judge }: Policing,
   ports: DaemonPorts,
   config: DaemonConfig,
   sockets: Pick<WorkspaceSockets, "pathOf">,
@@ -30,8 +37,9 @@ export function handlersOf(
       ...whoamiHandler(peer, ports, config.brokers),
     },
     device: deviceHandlers(peer),
-    daemon: daemonHandlers(peer, ports, config, sockets),
+    daemon: daemonHandlers(peer, rules, ports, config, sockets),
     feed: feedHandlers(peer),
+    policy: policyHandlers(rules, judge, sessions),
     session: sessionHandlers(peer, sessions, delivery),
   };
 }

@@ -44,7 +44,8 @@ async function attach(): Promise<void> {
       const failed = await write(event.line);
       client?.daemon.session.posted({ post: event.post, failed }).catch(() => {});
     };
-    if (client) await client.daemon.session.attach(session, carry).then(() => flushCompileCache(), client.close);
+    if (client)
+      await client.daemon.session.attach(session, carry).then(() => flushCompileCache(), client.close);
     else await startDaemon([], { attached: false, limitMs: START_LIMIT_MS }).catch(() => {});
     await client?.closed;
   }

@@ -7,6 +7,8 @@ export type Scope = "read" | "write" | "admin";
 
 export type MethodSchema = {
   scope: Scope;
+  /** Never from inside of a session, whatever was said yes to: it is how the person speaks. */
+  byPerson?: true;
   params: z.ZodType;
   result: z.ZodType;
   /** Set on a method that streams: after the result come events, until either side ends. */

@@ -2,7 +2,7 @@
 import { connectDaemon } from "#adapters/daemon-client.ts";
 import { clientSocket } from "#adapters/home.ts";
 import { VERSION } from "#adapters/version.ts";
-import { table } from "../print.ts";
+import { paint, safe, table } from "../print.ts";
 import type { Verb } from "../verb.ts";
 
 const down: Verb = {
@@ -34,7 +34,7 @@ const status: Verb = {
   async run({ daemon, print }) {
     const client = await daemon();
     const found = await client.daemon.status({});
-    const { pid, version, uptimeMs, socket } = found.daemon;
+    const { pid, version, uptimeMs, socket, policy } = found.daemon;
     const rows = found.workspaces.map(({ slug, link, broker, outbox, unread, trouble }) => [
       `  ${slug}`,
       link,
@@ -43,7 +43,8 @@ const status: Verb = {
       [outbox > 0 ? `${outbox} waiting to be sent` : "", trouble ?? ""].filter(Boolean).join(" · "),
     ]);
     const head = `${found.account.name} (${found.account.userId})\ndaemon ${version}, pid ${pid}, up ${Math.floor(uptimeMs / 1000)} s, ${socket}`;
-    print(found, `${head}\n${table(rows)}`);
+    const wrong = policy.trouble === null ? [] : [paint("red", `your rules: ${safe(policy.trouble)}`)];
+    print(found, [head, ...wrong, table(rows)].join("\n"));
   },
 };
 

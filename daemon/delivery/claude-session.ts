@@ -7,11 +7,12 @@ import type { SessionEvent } from "#protocol/features/daemon.ts";
 import type { SessionStatus } from "#protocol/features/member.ts";
 import { seen, shownAs } from "#sdk/messages/handing-over.ts";
 import type { Peer } from "#sdk/peer.ts";
+import type { Judge } from "../policy/judge.ts";
 import type { ClaudeClient, ClaudeFiles } from "../ports.ts";
 import type { AttachedSession, Sessions } from "../sessions.ts";
 import { envelopeOf, shortId } from "./fence.ts";
 import { createPace } from "./pace.ts";
-import { type Carrier, createPostBox, type Verdict } from "./post-box.ts";
+import { type Carrier, createPostBox } from "./post-box.ts";
 import { createTranscript, type Told } from "./transcript.ts";
 
 /** Until the adapter says that it has written. */
@@ -35,8 +36,9 @@ export function openClaudeSession(
     peer,
     sessions,
     files,
+    judge,
     nextPost,
-  }: { peer: Peer; sessions: Sessions; files: ClaudeFiles; nextPost(): number },
+  }: { peer: Peer; sessions: Sessions; files: ClaudeFiles; judge: Judge; nextPost(): number },
   session: AttachedSession,
   client: ClaudeClient,
   emit: (event: SessionEvent) => void,
@@ -46,13 +48,14 @@ export function openClaudeSession(
   const unseen = new Set<string>();
   const untaken = new Map<string, () => void>();
   const underWay = new Map<number, { done(): void; fail(why: string): void }>();
-  let bypasses = false;
   let closed = false;
   /** Nothing is posted before it is known what the client asks its person for. */
   let isKnown = false;
 
-  const heard = ({ taken, seen: ids, permissionMode, model, contextTokens }: Told) => {
-    if (permissionMode !== undefined) bypasses = permissionMode === "bypassPermissions";
+  const heard = ({ taken, seen: ids, permissionMode, model, contextTokens, typedAt }: Told) => {
+    if (typedAt !== undefined) sessions.typed(session, typedAt);
+    if (permissionMode !== undefined)
+      sessions.see(session, { bypasses: permissionMode === "bypassPermissions" });
     if (model !== undefined) sessions.see(session, { model });
     if (contextTokens !== undefined) sessions.see(session, { stats: { ...session.stats, contextTokens } });
     for (const id of taken ?? []) {
@@ -69,8 +72,6 @@ export function openClaudeSession(
     box.look();
   };
 
-  let transcript = files.follow({ ...client, session: session.id }, createTranscript(heard));
-
   const refresh = () => {
     const state = files.state(client);
     if (closed || !state) return;
@@ -84,20 +85,6 @@ export function openClaudeSession(
     // What it had queued is in a turn by now, seen here or not.
     if (doing === "idle") unseen.clear();
     box.look();
-  };
-
-  const verdict = (): Verdict => {
-    if (files.inbound(client.config) === "refuse")
-      return {
-        state: "refused",
-        reason: `${session.name} takes no messages from outside (crossSessionInbound: refuse)`,
-      };
-    return bypasses
-      ? {
-          state: "held",
-          reason: `${session.name} runs without permission prompts; its person has to release it`,
-        }
-      : { post: true };
   };
 
   const expectTaken = (id: string) => {
@@ -115,7 +102,7 @@ export function openClaudeSession(
   const carrier: Carrier = {
     wait: () =>
       !client.inbox || !isKnown || unseen.size >= MOST_UNSEEN || session.deaf ? null : pace.wait(),
-    verdict,
+    verdict: (waiting, admitted) => judge.verdict(session, files.inbound(client.config), waiting, admitted),
     async carry(messages) {
       const shared = peer.opened().filter(({ workspace }) => workspace.broker !== null);
       const content = envelopeOf(
@@ -124,6 +111,7 @@ export function openClaudeSession(
       );
       const post = nextPost();
       pace.take();
+      if (session.doing === "idle") judge.woke(session);
       await new Promise<void>((resolve, reject) => {
         const cancel = timers.after(POST_LIMIT_MS, () => settle.fail("the adapter doesn't answer"));
         const settle = {
@@ -149,18 +137,19 @@ export function openClaudeSession(
         expectTaken(shortId(given.id));
       }
       transcript.look();
-      return files.inbound(client.config) === "hold" ? { held: "its client asks its person first" } : {};
     },
   };
 
   const box = createPostBox(peer, session, carrier);
+  // It tells at once what is there already.
+  let transcript = files.follow({ ...client, session: session.id }, createTranscript(heard));
   const stopWatching = files.onState(client, refresh);
   const failed = (error: unknown) =>
     peer.ports.log.warn({ error: String(error) }, "a client's mode isn't known");
   files
     .bypasses(client)
     .then((yes) => {
-      bypasses ||= yes;
+      if (yes) sessions.see(session, { bypasses: true });
       isKnown = true;
       refresh();
     })

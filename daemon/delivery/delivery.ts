@@ -1,6 +1,8 @@
 /** How each attached session is reached: a Claude session by its client's inbox, any other by the stream that it opened. */
 import type { SessionEvent } from "#protocol/features/daemon.ts";
 import type { Peer } from "#sdk/peer.ts";
+import type { Judge } from "../policy/judge.ts";
+import type { Rules } from "../policy/rules.ts";
 import type { ClaudeClient, ClaudeFiles } from "../ports.ts";
 import type { AttachedSession, Sessions } from "../sessions.ts";
 import { openClaudeSession } from "./claude-session.ts";
@@ -15,7 +17,12 @@ type Reached = {
 
 export type Delivery = ReturnType<typeof createDelivery>;
 
-export function createDelivery(peer: Peer, sessions: Sessions, files: ClaudeFiles) {
+export function createDelivery(
+  peer: Peer,
+  sessions: Sessions,
+  files: ClaudeFiles,
+  { judge, rules }: { judge: Judge; rules: Pick<Rules, "onChange"> },
+) {
   const reached = new Map<AttachedSession, Reached>();
   let posts = 0;
   const nextPost = () => ++posts;
@@ -23,6 +30,10 @@ export function createDelivery(peer: Peer, sessions: Sessions, files: ClaudeFile
   peer.listen((_, happening) => {
     if (happening.type !== "given") return;
     for (const [session, { look }] of reached) if (session.name === happening.session) look();
+  });
+  sessions.listen((session) => reached.get(session)?.look());
+  rules.onChange(() => {
+    for (const { look } of reached.values()) look();
   });
 
   return {
@@ -35,8 +46,8 @@ export function createDelivery(peer: Peer, sessions: Sessions, files: ClaudeFile
       emit: (event: SessionEvent) => void,
     ): () => void {
       const one = client
-        ? openClaudeSession({ peer, sessions, files, nextPost }, session, client, emit)
-        : openStream(peer, session, emit);
+        ? openClaudeSession({ peer, sessions, files, judge, nextPost }, session, client, emit)
+        : openStream(peer, judge, session, emit);
       reached.set(session, one);
       one.look();
       return () => {
@@ -54,13 +65,17 @@ export function createDelivery(peer: Peer, sessions: Sessions, files: ClaudeFile
   };
 }
 
-function openStream(peer: Peer, session: AttachedSession, emit: (event: SessionEvent) => void): Reached {
+function openStream(
+  peer: Peer,
+  judge: Judge,
+  session: AttachedSession,
+  emit: (event: SessionEvent) => void,
+): Reached {
   return createPostBox(peer, session, {
     wait: () => 0,
-    verdict: () => ({ post: true }),
+    verdict: (waiting, admitted) => judge.verdict(session, "accept", waiting, admitted),
     async carry(messages) {
       for (const { message } of messages) emit({ type: "message", message });
-      return {};
     },
   });
 }

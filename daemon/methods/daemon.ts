@@ -7,6 +7,7 @@ import { unreadCount } from "#sdk/messages/inbox.ts";
 import type { Broken, Caller, Opened, Peer } from "#sdk/peer.ts";
 import { brokerForNew } from "#sdk/which-broker.ts";
 import { PERSONAL } from "#sdk/which-workspace.ts";
+import type { Rules } from "../policy/rules.ts";
 import type { DaemonConfig, DaemonPorts } from "../ports.ts";
 import type { WorkspaceSockets } from "../workspace-sockets.ts";
 import { doctor } from "./doctor.ts";
@@ -15,6 +16,7 @@ const CHECK_LIMIT_MS = 10_000;
 
 export function daemonHandlers(
   peer: Peer,
+  rules: Pick<Rules, "path" | "trouble">,
   ports: DaemonPorts,
   config: DaemonConfig,
   sockets: Pick<WorkspaceSockets, "pathOf">,
@@ -27,6 +29,7 @@ export function daemonHandlers(
         uptimeMs: Math.floor(ports.clock.now() - ports.startedAt),
         home: ports.home,
         socket: ports.socketPath,
+        policy: { path: rules.path, trouble: rules.trouble()?.message ?? null },
       },
       account: { userId: peer.person.user(), name: peer.person.name() },
       broker: {
@@ -44,7 +47,7 @@ export function daemonHandlers(
       ports.requestStop();
       return { stopping: true };
     },
-    doctor: () => doctor(peer),
+    doctor: () => doctor(peer, rules),
     selfCheck: () => selfCheck(peer, ports),
   };
 }

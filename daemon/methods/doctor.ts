@@ -6,6 +6,7 @@ import { findingsIn, isLie } from "#sdk/features/audit.ts";
 import type { Opened, Peer } from "#sdk/peer.ts";
 import type { PeerPorts } from "#sdk/ports.ts";
 import { bad, good, unknown } from "../doctor.ts";
+import type { Rules } from "../policy/rules.ts";
 
 const ANSWER_LIMIT_MS = 5000;
 const LINK_LIMIT_MS = 3000;
@@ -90,7 +91,17 @@ function records(examined: Examined): Check {
 /** Each is asked of each workspace. */
 const workspaceChecks: readonly ((examined: Examined) => Check | Promise<Check>)[] = [link, clocks, records];
 
-export async function doctor(peer: Peer): Promise<{ checks: Check[] }> {
+/** The person's rules: what holds where the file can't be read, and where in it the mistake is. */
+function policy(rules: Pick<Rules, "path" | "trouble">): Check {
+  const trouble = rules.trouble();
+  if (!trouble) return good("policy", rules.path);
+  return bad("policy", `The rules before are in force: ${trouble.message}`, trouble.hint);
+}
+
+export async function doctor(
+  peer: Peer,
+  rules: Pick<Rules, "path" | "trouble">,
+): Promise<{ checks: Check[] }> {
   const broken = peer
     .broken()
     .map(({ slug, why }) => bad(`workspace ${slug}`, why.message, "See what is said of its database."));
@@ -99,7 +110,7 @@ export async function doctor(peer: Peer): Promise<{ checks: Check[] }> {
     const examined = { ...opened, answer: broker === null ? null : askBroker(peer.ports, broker) };
     return Promise.all(workspaceChecks.map((look) => looked(look, examined)));
   });
-  return { checks: [...broken, ...(await Promise.all(each)).flat()] };
+  return { checks: [...broken, policy(rules), ...(await Promise.all(each)).flat()] };
 }
 
 /** A check that fails itself has found something: say, a database that fails just now. */

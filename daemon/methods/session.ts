@@ -4,14 +4,14 @@ import type { Handlers } from "#protocol/registry.ts";
 import { countsOf } from "#sdk/messages/inbox.ts";
 import type { Caller, Peer } from "#sdk/peer.ts";
 import type { Delivery } from "../delivery/delivery.ts";
-import type { AttachedSession, Sessions } from "../sessions.ts";
+import { type AttachedSession, faceOf, type Sessions } from "../sessions.ts";
 
 export function sessionHandlers(
   peer: Peer,
   sessions: Sessions,
   delivery: Delivery,
 ): Handlers<Caller>["session"] {
-  const faceOf = ({ id, name, status, summary }: AttachedSession) => ({
+  const ownFaceOf = ({ id, name, status, summary }: AttachedSession) => ({
     id,
     name,
     address: `${peer.account.name}/${name}`,
@@ -33,7 +33,7 @@ export function sessionHandlers(
   const change = (caller: Caller, face: Parameters<Sessions["change"]>[1]) => {
     const session = calling(caller);
     sessions.change(session, face);
-    return faceOf(session);
+    return ownFaceOf(session);
   };
 
   return {
@@ -48,16 +48,16 @@ export function sessionHandlers(
         close();
         sessions.detach(session);
       });
-      return { name: session.name, address: faceOf(session).address };
+      return { name: session.name, address: ownFaceOf(session).address };
     },
     posted({ post, failed }) {
       delivery.posted(post, failed ?? null);
       return {};
     },
     list: () => ({
-      sessions: sessions.list().map(({ since, chosen: _, doing: __, deaf: ___, ...face }) => ({
-        ...face,
-        since: new Date(since).toISOString(),
+      sessions: sessions.list().map((session) => ({
+        ...faceOf(session),
+        since: new Date(session.since).toISOString(),
       })),
     }),
     name: ({ name }, caller) => change(caller, { name }),
@@ -66,7 +66,7 @@ export function sessionHandlers(
     stats(_, caller) {
       const session = calling(caller);
       const since = new Date(session.since).toISOString();
-      return { ...faceOf(session), since, ...countsOf(peer, caller) };
+      return { ...ownFaceOf(session), since, ...countsOf(peer, caller) };
     },
   };
 }
