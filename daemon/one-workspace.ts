@@ -111,6 +111,10 @@ export const noDelivery: Delivery = {
   open: refuse,
   posted: refuse,
   refresh: refuse,
+  describe: refuse,
+  check: refuse,
+  offer: refuse,
+  withdraw: refuse,
 };
 
 /** The person's rules are of all workspaces. */

@@ -9,6 +9,7 @@ import type { Delivery } from "./delivery/delivery.ts";
 import { whoamiHandler } from "./methods/account.ts";
 import { daemonHandlers } from "./methods/daemon.ts";
 import { feedHandlers } from "./methods/feed.ts";
+import { hookHandlers } from "./methods/hook.ts";
 import { policyHandlers } from "./methods/policy.ts";
 import { sessionHandlers } from "./methods/session.ts";
 import type { Judge } from "./policy/judge.ts";
@@ -37,9 +38,9 @@ export function handlersOf(
       ...whoamiHandler(peer, ports, config.brokers),
     },
     device: deviceHandlers(peer),
-    daemon: daemonHandlers(peer, rules, ports, config, sockets),
+    daemon: daemonHandlers(peer, sessions, delivery, rules, ports, config, sockets),
     feed: feedHandlers(peer),
     policy: policyHandlers(rules, judge, sessions),
-    session: sessionHandlers(peer, sessions, delivery),
+    session: { ...sessionHandlers(peer, sessions, delivery), ...hookHandlers(peer, sessions, delivery) },
   };
 }

@@ -67,6 +67,7 @@ const LASTING = {
 const BUNDLES = [
   { name: "cli.cjs", entry: "cli/main.ts", options: QUICK },
   { name: "adapter.cjs", entry: "mcp-adapter/main.ts", options: QUICK },
+  { name: "hook.cjs", entry: "mcp-adapter/hook.ts", options: QUICK },
   { name: "daemon.mjs", entry: "daemon/main.ts", options: LASTING },
   { name: "broker.mjs", entry: "broker/main.ts", options: LASTING },
   { name: "broker-reader.mjs", entry: "broker/adapters/sqlite-reader.ts", options: LASTING },

@@ -1,4 +1,4 @@
-/** message send, inbox, status, history, search, tail, release, drop */
+/** message send, inbox, show, status, history, search, tail, release, drop */
 import { MeshError } from "#protocol/errors.ts";
 import { createRecordIds } from "#protocol/ids.ts";
 import { oneOf, string, textFrom, whole } from "../input.ts";
@@ -161,6 +161,18 @@ const status: Verb = {
   },
 };
 
+const show: Verb = {
+  name: "message show",
+  args: ["ID"],
+  summary: "one message, whole",
+  examples: ["claudemesh message show 3f2a91bc"],
+  async run({ args, workspace, daemon, print }) {
+    const client = await daemon();
+    const message = await client.message.show({ workspace, id: args[0] ?? "" });
+    print(message, messageLine(message));
+  },
+};
+
 const SOME_HELD = {
   all: { type: "boolean", about: "everything that is held" },
 } as const satisfies Verb["options"];
@@ -205,4 +217,4 @@ function endedLine(ended: readonly { id: string }[], how: string): string {
   return `${how}: ${ended.map(({ id }) => id.slice(-8)).join(" ")}`;
 }
 
-export const messageVerbs = [send, inbox, status, history, search, tail, release, drop];
+export const messageVerbs = [send, inbox, show, status, history, search, tail, release, drop];

@@ -13,9 +13,10 @@ const list: Verb = {
   async run({ daemon, print }) {
     const client = await daemon();
     const { sessions } = await client.session.list({});
-    const rows = sessions.map(({ name, status, summary, cwd, since }) => [
+    const rows = sessions.map(({ name, status, reach, trouble, summary, cwd, since }) => [
       name,
       status,
+      trouble === null ? reach : `${reach}: ${trouble}`,
       `since ${clock(since)}`,
       safe(cwd ?? ""),
       safe(summary ?? ""),

@@ -2,27 +2,45 @@
  * One session of a Claude client: posts go to its inbox socket by its adapter, a child of the client, which alone may write
  * there unasked. What became of them is read in the client's own files, which cost nothing while nothing happens.
  */
-import { MeshError } from "#protocol/errors.ts";
-import type { SessionEvent } from "#protocol/features/daemon.ts";
+import type { Reach, SessionEvent } from "#protocol/features/daemon.ts";
 import type { SessionStatus } from "#protocol/features/member.ts";
+import { createRecordIds } from "#protocol/ids.ts";
 import { seen, shownAs } from "#sdk/messages/handing-over.ts";
 import type { Peer } from "#sdk/peer.ts";
 import type { Judge } from "../policy/judge.ts";
 import type { ClaudeClient, ClaudeFiles } from "../ports.ts";
 import type { AttachedSession, Sessions } from "../sessions.ts";
-import { envelopeOf, shortId } from "./fence.ts";
-import { createPace } from "./pace.ts";
+import { checkOf, envelopeOf, shortId } from "./fence.ts";
+import { createHearing } from "./hearing.ts";
+import { createInbox } from "./inbox.ts";
 import { type Carrier, createPostBox } from "./post-box.ts";
 import { createTranscript, type Told } from "./transcript.ts";
 
-/** Until the adapter says that it has written. */
-const POST_LIMIT_MS = 10_000;
-/** A client that hears has taken a post into its queue within this time, even while it is at work. */
-const DEAF_MS = 30_000;
-/** A client keeps 50 for its next turn and drops what is beyond. */
-const MOST_UNSEEN = 20;
+/** For a check that nobody waits for. */
+const CHECK_LIMIT_MS = 60_000;
+
+/** What of a daemon its sessions need. */
+export type Surroundings = {
+  peer: Peer;
+  sessions: Sessions;
+  files: ClaudeFiles;
+  judge: Judge;
+  /** A number for a post that no other post of this daemon has. */
+  nextPost(): number;
+};
 
 export type ClaudeSession = {
+  client: ClaudeClient;
+  reach(): Reach;
+  /** Why messages don't come to its model at once; null: they do. */
+  trouble(): string | null;
+  /** When something last came to its model, in ms since the epoch; null: not since it is attached. */
+  heardAt(): number | null;
+  /** Sends a nonce to its model and back; answers whether it came within that time. @throws MeshError offline */
+  check(limitMs: number): Promise<boolean>;
+  /** A hook would put text before the model. The newest that waits is the one that is served. */
+  offer(hook: Hook): void;
+  withdraw(hook: Hook): void;
   look(): void;
   /** Looks anew at what its client says of itself. */
   refresh(): void;
@@ -31,145 +49,177 @@ export type ClaudeSession = {
   close(): void;
 };
 
+/** `take`: the text; null when there is none, or another hook waits in its place. */
+export type Hook = { waits: boolean; take(text: string | null): void };
+
 export function openClaudeSession(
-  {
-    peer,
-    sessions,
-    files,
-    judge,
-    nextPost,
-  }: { peer: Peer; sessions: Sessions; files: ClaudeFiles; judge: Judge; nextPost(): number },
+  { peer, sessions, files, judge, nextPost }: Surroundings,
   session: AttachedSession,
   client: ClaudeClient,
   emit: (event: SessionEvent) => void,
 ): ClaudeSession {
-  const { timers, clock } = peer.ports;
-  const pace = createPace(clock);
-  const unseen = new Set<string>();
-  const untaken = new Map<string, () => void>();
-  const underWay = new Map<number, { done(): void; fail(why: string): void }>();
-  let closed = false;
+  const { timers, clock, random, log } = peer.ports;
+  const newId = createRecordIds(clock, random);
+  const inbox = createInbox(peer.ports, nextPost, emit);
   /** Nothing is posted before it is known what the client asks its person for. */
   let isKnown = false;
+  let heardAt: number | null = null;
+  let isChecking = false;
+  let hook: Hook | null = null;
+  /** A client arms the next hook after its turn. */
+  let hasWaited = false;
+  let closed = false;
 
-  const heard = ({ taken, seen: ids, permissionMode, model, contextTokens, typedAt }: Told) => {
+  const failed = (error: unknown) =>
+    log.warn({ session: session.id, error: String(error) }, "a Claude session's work failed");
+
+  const hearing = createHearing(timers, (deaf) => {
+    transcript.look();
+    // A client that asks its person first keeps what it was posted.
+    sessions.see(session, { deaf: deaf && files.inbound(client.config) === "accept" });
+  });
+
+  const told = ({ taken, seen: ids, permissionMode, model, contextTokens, typedAt }: Told) => {
     if (typedAt !== undefined) sessions.typed(session, typedAt);
     if (permissionMode !== undefined)
       sessions.see(session, { bypasses: permissionMode === "bypassPermissions" });
     if (model !== undefined) sessions.see(session, { model });
     if (contextTokens !== undefined) sessions.see(session, { stats: { ...session.stats, contextTokens } });
-    for (const id of taken ?? []) {
-      untaken.get(id)?.();
-      untaken.delete(id);
-      sessions.see(session, { deaf: false });
-    }
+    if (taken) hearing.taken(taken);
     if (!ids) return;
+    heardAt = peer.now();
+    keepVersion();
     for (const { workspace } of peer.opened()) {
       const found = shownAs(workspace, session.name, ids);
       if (found.length > 0) seen(peer, workspace, found);
     }
-    for (const id of ids) unseen.delete(id);
+    hearing.seen(ids);
     box.look();
   };
+
+  let transcript = { look() {}, close() {} };
 
   const refresh = () => {
     const state = files.state(client);
     if (closed || !state) return;
     if (state.session !== session.id) {
       transcript.close();
-      transcript = files.follow({ ...client, session: state.session }, createTranscript(heard));
+      transcript = files.follow({ ...client, session: state.session }, createTranscript(told));
     }
     const doing = doingOf(state.status);
     sessions.see(session, { id: state.session, doing, ...files.repository(session.cwd ?? "") });
     transcript.look();
-    // What it had queued is in a turn by now, seen here or not.
-    if (doing === "idle") unseen.clear();
+    if (doing === "idle") hearing.rested();
+    if (doing === "working") checkVersion(state.version);
     box.look();
   };
 
-  const expectTaken = (id: string) => {
-    untaken.get(id)?.();
-    untaken.set(
-      id,
-      timers.after(DEAF_MS, () => {
-        untaken.delete(id);
-        transcript.look();
-        if (files.inbound(client.config) === "accept") sessions.see(session, { deaf: true });
-      }),
-    );
+  /** That this version of the client hears has been seen. */
+  const keepVersion = () => {
+    const version = files.state(client)?.version;
+    if (version) peer.database.sql("INSERT OR IGNORE INTO clients (version) VALUES (?)").run(version);
   };
 
+  /** A version that is new here is tried once, while a session is at work: as a rule it costs no turn of its own then. */
+  const checkVersion = (version: string) => {
+    if (!client.inbox || !isKnown || heardAt !== null || isChecking) return;
+    if (session.bypasses || files.inbound(client.config) === "refuse") return;
+    if (version === "" || peer.database.sql("SELECT 1 FROM clients WHERE version = ?").get(version)) return;
+    check(CHECK_LIMIT_MS).catch(failed);
+  };
+
+  const check = async (limitMs: number): Promise<boolean> => {
+    const nonce = shortId(newId());
+    isChecking = true;
+    try {
+      const came = hearing.awaits(nonce, limitMs);
+      await inbox.post(checkOf(nonce));
+      hearing.posted([nonce]);
+      return await came;
+    } finally {
+      isChecking = false;
+    }
+  };
+
+  /** Whether what goes to it now makes it begin a turn. */
+  const wakes = () => session.doing === "idle" && hook?.waits !== false;
+
   const carrier: Carrier = {
-    wait: () =>
-      !client.inbox || !isKnown || unseen.size >= MOST_UNSEEN || session.deaf ? null : pace.wait(),
-    verdict: (waiting, admitted) => judge.verdict(session, files.inbound(client.config), waiting, admitted),
+    wait() {
+      if (!isKnown || hearing.isFull()) return null;
+      if (hook) return 0;
+      return client.inbox && !session.deaf ? inbox.wait() : null;
+    },
+    verdict(waiting, admitted) {
+      const inbound = files.inbound(client.config);
+      return judge.verdict(session, waiting, admitted, {
+        // What a hook says is the client's own to say: it asks nobody.
+        inbound: hook && inbound === "hold" ? "accept" : inbound,
+        wakes: wakes(),
+      });
+    },
     async carry(messages) {
       const shared = peer.opened().filter(({ workspace }) => workspace.broker !== null);
-      const content = envelopeOf(
-        messages.map(({ message }) => message),
-        shared.length > 1,
-      );
-      const post = nextPost();
-      pace.take();
-      if (session.doing === "idle") judge.woke(session);
-      await new Promise<void>((resolve, reject) => {
-        const cancel = timers.after(POST_LIMIT_MS, () => settle.fail("the adapter doesn't answer"));
-        const settle = {
-          done() {
-            cancel();
-            underWay.delete(post);
-            resolve();
-          },
-          fail(why: string) {
-            cancel();
-            underWay.delete(post);
-            reject(
-              new MeshError("offline", `The session can't be reached: ${why}.`, "See `claudemesh doctor`."),
-            );
-          },
-        };
-        underWay.set(post, settle);
-        const line = { type: "user", message: { role: "user", content }, priority: "next" };
-        emit({ type: "post", post, line: JSON.stringify(line) });
-      });
-      for (const { given } of messages) {
-        unseen.add(shortId(given.id));
-        expectTaken(shortId(given.id));
-      }
+      const texts = messages.map(({ message }) => message);
+      const content = envelopeOf(texts, shared.length > 1);
+      if (wakes()) judge.woke(session);
+      const asked = hook;
+      hook = null;
+      if (asked) asked.take(content);
+      else await inbox.post(content);
+      hearing.posted(texts.map(({ id }) => shortId(id)));
       transcript.look();
     },
   };
 
   const box = createPostBox(peer, session, carrier);
   // It tells at once what is there already.
-  let transcript = files.follow({ ...client, session: session.id }, createTranscript(heard));
+  transcript = files.follow({ ...client, session: session.id }, createTranscript(told));
   const stopWatching = files.onState(client, refresh);
-  const failed = (error: unknown) =>
-    peer.ports.log.warn({ error: String(error) }, "a client's mode isn't known");
   files
     .bypasses(client)
     .then((yes) => {
       if (yes) sessions.see(session, { bypasses: true });
       isKnown = true;
       refresh();
+      box.look();
     })
     .catch(failed);
 
   return {
+    client,
+    reach: () => (client.inbox ? "inbox" : hasWaited ? "wake" : "context"),
+    trouble() {
+      if (session.deaf) return "what was posted to it didn't come to its model";
+      const inbound = client.inbox ? files.inbound(client.config) : "accept";
+      if (inbound !== "accept") return `its person has set crossSessionInbound: ${inbound}`;
+      return session.bypasses ? judge.aboutBypassing() : null;
+    },
+    heardAt: () => heardAt,
+    check,
+    offer(next) {
+      hook?.take(null);
+      hook = next;
+      hasWaited ||= next.waits;
+      box.look();
+      if (next.waits || hook === null) return;
+      hook = null;
+      next.take(null);
+    },
+    withdraw(one) {
+      if (hook === one) hook = null;
+    },
     look: box.look,
     refresh,
-    posted(post, failed) {
-      const settle = underWay.get(post);
-      if (failed === null) settle?.done();
-      else settle?.fail(failed);
-    },
+    posted: inbox.posted,
     close() {
       closed = true;
       box.close();
       stopWatching();
       transcript.close();
-      for (const cancel of untaken.values()) cancel();
-      for (const { fail } of underWay.values()) fail("it has gone");
+      hearing.close();
+      inbox.close();
+      hook?.take(null);
     },
   };
 }

@@ -1,19 +1,19 @@
 /** How each attached session is reached: a Claude session by its client's inbox, any other by the stream that it opened. */
-import type { SessionEvent } from "#protocol/features/daemon.ts";
+import type { Reach, SessionEvent } from "#protocol/features/daemon.ts";
 import type { Peer } from "#sdk/peer.ts";
 import type { Judge } from "../policy/judge.ts";
 import type { Rules } from "../policy/rules.ts";
 import type { ClaudeClient, ClaudeFiles } from "../ports.ts";
 import type { AttachedSession, Sessions } from "../sessions.ts";
-import { openClaudeSession } from "./claude-session.ts";
+import { type ClaudeSession, type Hook, openClaudeSession } from "./claude-session.ts";
 import { createPostBox } from "./post-box.ts";
 
-type Reached = {
-  look(): void;
-  refresh?(): void;
-  posted?(post: number, failed: string | null): void;
-  close(): void;
-};
+type Client = Pick<ClaudeClient, "pid" | "config">;
+
+const keyOf = ({ pid, config }: Client) => `${pid} ${config}`;
+
+type Reached = ClaudeSession | Stream;
+type Stream = Pick<ClaudeSession, "look" | "close">;
 
 export type Delivery = ReturnType<typeof createDelivery>;
 
@@ -26,6 +26,9 @@ export function createDelivery(
   const reached = new Map<AttachedSession, Reached>();
   let posts = 0;
   const nextPost = () => ++posts;
+  const early = new Map<string, Hook>();
+  const sessionOf = (client: Client) => clients().find((one) => keyOf(one.client) === keyOf(client)) ?? null;
+  const clients = () => [...reached.values()].filter((one) => "client" in one);
 
   peer.listen((_, happening) => {
     if (happening.type !== "given") return;
@@ -50,17 +53,46 @@ export function createDelivery(
         : openStream(peer, judge, session, emit);
       reached.set(session, one);
       one.look();
+      const hook = client && early.get(keyOf(client));
+      if (client && hook) {
+        early.delete(keyOf(client));
+        this.offer(client, hook);
+      }
       return () => {
         reached.delete(session);
         one.close();
       };
     },
     posted(post: number, failed: string | null) {
-      for (const one of reached.values()) one.posted?.(post, failed);
+      for (const one of clients()) one.posted(post, failed);
     },
     /** Looks anew at what the clients say of themselves: one may have begun another session just now. */
     refresh() {
-      for (const { refresh } of reached.values()) refresh?.();
+      for (const { refresh } of clients()) refresh();
+    },
+    /** How it is reached, and what keeps messages from its model. */
+    describe(session: AttachedSession): { reach: Reach; trouble: string | null; heardAt: number | null } {
+      const one = reached.get(session);
+      return one && "client" in one
+        ? { reach: one.reach(), trouble: one.trouble(), heardAt: one.heardAt() }
+        : { reach: "stream", trouble: null, heardAt: null };
+    },
+    /** Whether a nonce comes to its model within that time. @throws MeshError offline */
+    async check(session: AttachedSession, limitMs: number): Promise<boolean> {
+      const one = reached.get(session);
+      return one !== undefined && "client" in one && (await one.check(limitMs));
+    },
+    /** A hook would put what waits for that client's session before its model. With an inbox there is nothing for it to do. */
+    offer(client: Client, hook: Hook): void {
+      const session = sessionOf(client);
+      // A client runs its first hooks before its servers are up.
+      if (!session && hook.waits) early.set(keyOf(client), hook);
+      else if (!session || session.client.inbox) hook.take(null);
+      else session.offer(hook);
+    },
+    withdraw(client: Client, hook: Hook): void {
+      if (early.get(keyOf(client)) === hook) early.delete(keyOf(client));
+      sessionOf(client)?.withdraw(hook);
     },
   };
 }
@@ -70,10 +102,12 @@ function openStream(
   judge: Judge,
   session: AttachedSession,
   emit: (event: SessionEvent) => void,
-): Reached {
+): Stream {
   return createPostBox(peer, session, {
     wait: () => 0,
-    verdict: (waiting, admitted) => judge.verdict(session, "accept", waiting, admitted),
+    // What it does can't be seen, so nothing is known to wake it.
+    verdict: (waiting, admitted) =>
+      judge.verdict(session, waiting, admitted, { inbound: "accept", wakes: false }),
     async carry(messages) {
       for (const { message } of messages) emit({ type: "message", message });
     },

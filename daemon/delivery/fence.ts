@@ -24,6 +24,15 @@ export function envelopeOf(messages: readonly Message[], showWorkspace: boolean)
   return first && messages.length === 1 ? letter(first, showWorkspace) : digest(messages, showWorkspace);
 }
 
+/** Of nobody: whether it comes to the model tells whether the session hears. */
+export function checkOf(nonce: string): string {
+  const attributes = { from: "claudemesh", "from-name": "claudemesh", id: nonce };
+  return envelope(
+    attributes,
+    "A check that this session hears. There is nothing to do and nothing to answer.",
+  );
+}
+
 function letter(message: Message, showWorkspace: boolean): string {
   const { from, id, workspace, topic } = message;
   const attributes = {

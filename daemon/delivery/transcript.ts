@@ -50,7 +50,9 @@ export function createTranscript(tell: (told: Told) => void): (line: string) => 
 function turnTextOf(entry: Entry): unknown {
   if (entry.type === "user" && isObject(entry.message)) return entry.message.content;
   const { attachment } = entry;
-  return isObject(attachment) && attachment.type === "queued_command" ? attachment.prompt : null;
+  if (!isObject(attachment)) return null;
+  if (attachment.type === "queued_command") return attachment.prompt;
+  return attachment.type === "hook_additional_context" ? attachment.content : null;
 }
 
 /** A prompt of its person's, as their first one or while it was at work. */
@@ -62,7 +64,8 @@ function isTyped({ attachment, origin }: Entry): boolean {
 function textOf(content: unknown): string {
   if (typeof content === "string") return content;
   if (!Array.isArray(content)) return "";
-  return content.map((part) => (isObject(part) && part.type === "text" ? String(part.text) : "")).join("\n");
+  const texts = content.map((part) => (isObject(part) && part.type === "text" ? part.text : part));
+  return texts.filter((text) => typeof text === "string").join("\n");
 }
 
 function facts(message: unknown): Told {

@@ -7,8 +7,10 @@ import { unreadCount } from "#sdk/messages/inbox.ts";
 import type { Broken, Caller, Opened, Peer } from "#sdk/peer.ts";
 import { brokerForNew } from "#sdk/which-broker.ts";
 import { PERSONAL } from "#sdk/which-workspace.ts";
+import type { Delivery } from "../delivery/delivery.ts";
 import type { Rules } from "../policy/rules.ts";
 import type { DaemonConfig, DaemonPorts } from "../ports.ts";
+import type { Sessions } from "../sessions.ts";
 import type { WorkspaceSockets } from "../workspace-sockets.ts";
 import { doctor } from "./doctor.ts";
 
@@ -16,6 +18,8 @@ const CHECK_LIMIT_MS = 10_000;
 
 export function daemonHandlers(
   peer: Peer,
+  sessions: Sessions,
+  delivery: Delivery,
   rules: Pick<Rules, "path" | "trouble">,
   ports: DaemonPorts,
   config: DaemonConfig,
@@ -47,7 +51,7 @@ export function daemonHandlers(
       ports.requestStop();
       return { stopping: true };
     },
-    doctor: () => doctor(peer, rules),
+    doctor: () => doctor(peer, sessions, delivery, rules),
     selfCheck: () => selfCheck(peer, ports),
   };
 }

@@ -5,11 +5,14 @@ import type { Check } from "#protocol/features/daemon.ts";
 import { findingsIn, isLie } from "#sdk/features/audit.ts";
 import type { Opened, Peer } from "#sdk/peer.ts";
 import type { PeerPorts } from "#sdk/ports.ts";
+import type { Delivery } from "../delivery/delivery.ts";
 import { bad, good, unknown } from "../doctor.ts";
 import type { Rules } from "../policy/rules.ts";
+import type { AttachedSession, Sessions } from "../sessions.ts";
 
 const ANSWER_LIMIT_MS = 5000;
 const LINK_LIMIT_MS = 3000;
+const CHECK_LIMIT_MS = 5000;
 /** More than this, and what a broker calls expired or too old surprises. */
 const MAX_SKEW_MS = 60_000;
 
@@ -98,8 +101,31 @@ function policy(rules: Pick<Rules, "path" | "trouble">): Check {
   return bad("policy", `The rules before are in force: ${trouble.message}`, trouble.hint);
 }
 
+/** Whether what is sent to it comes to its model. One that hasn't heard anything yet is tried, at the cost of a short turn. */
+async function session(attached: AttachedSession, delivery: Delivery): Promise<Check> {
+  const name = `session ${attached.name}`;
+  const { reach, trouble, heardAt } = delivery.describe(attached);
+  if (attached.deaf)
+    return bad(name, `${reach}: ${trouble}`, "Start its client anew; see `claudemesh logs`.");
+  if (trouble !== null) return unknown(name, `${reach}: ${trouble}`);
+  if (reach !== "inbox") return good(name, SAID_OF[reach]);
+  if (heardAt !== null) return good(name, `inbox: last heard at ${new Date(heardAt).toISOString()}`);
+  const came = await delivery.check(attached, CHECK_LIMIT_MS);
+  return came
+    ? good(name, "inbox: a check came to its model")
+    : unknown(name, "inbox: a check hasn't come to its model yet; a session at work takes it later.");
+}
+
+const SAID_OF = {
+  wake: "its client has no inbox: a hook wakes it",
+  context: "its client has no inbox: messages come with its next prompt",
+  stream: "takes messages from the stream that it opened",
+} as const;
+
 export async function doctor(
   peer: Peer,
+  sessions: Sessions,
+  delivery: Delivery,
   rules: Pick<Rules, "path" | "trouble">,
 ): Promise<{ checks: Check[] }> {
   const broken = peer
@@ -110,7 +136,10 @@ export async function doctor(
     const examined = { ...opened, answer: broker === null ? null : askBroker(peer.ports, broker) };
     return Promise.all(workspaceChecks.map((look) => looked(look, examined)));
   });
-  return { checks: [...broken, policy(rules), ...(await Promise.all(each)).flat()] };
+  const heard = sessions.list().map((one) => session(one, delivery));
+  return {
+    checks: [...broken, policy(rules), ...(await Promise.all(each)).flat(), ...(await Promise.all(heard))],
+  };
 }
 
 /** A check that fails itself has found something: say, a database that fails just now. */

@@ -10,7 +10,7 @@ export function sessionHandlers(
   peer: Peer,
   sessions: Sessions,
   delivery: Delivery,
-): Handlers<Caller>["session"] {
+): Omit<Handlers<Caller>["session"], "hook" | "line"> {
   const ownFaceOf = ({ id, name, status, summary }: AttachedSession) => ({
     id,
     name,
@@ -55,10 +55,10 @@ export function sessionHandlers(
       return {};
     },
     list: () => ({
-      sessions: sessions.list().map((session) => ({
-        ...faceOf(session),
-        since: new Date(session.since).toISOString(),
-      })),
+      sessions: sessions.list().map((session) => {
+        const { reach, trouble } = delivery.describe(session);
+        return { ...faceOf(session), since: new Date(session.since).toISOString(), reach, trouble };
+      }),
     }),
     name: ({ name }, caller) => change(caller, { name }),
     summary: ({ text }, caller) => change(caller, { summary: text === "" ? null : text }),

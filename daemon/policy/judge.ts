@@ -21,6 +21,9 @@ export type Waiting = { opened: Opened; given: Queued; message: Message };
 
 export type Judge = ReturnType<typeof createJudge>;
 
+/** How messages come to a session just now. `wakes`: it sits there and would begin a turn because of one. */
+export type Way = { inbound: Facts["session"]["inbound"]; wakes: boolean };
+
 /** What would be sent, as `policy test` has it. */
 type Imagined = {
   workspace?: string | undefined;
@@ -70,12 +73,7 @@ export function createJudge(peer: Peer, policy: () => Policy) {
   };
 
   return {
-    verdict(
-      session: AttachedSession,
-      inbound: Facts["session"]["inbound"],
-      waiting: Waiting,
-      admitted: readonly Waiting[],
-    ): Verdict {
+    verdict(session: AttachedSession, waiting: Waiting, admitted: readonly Waiting[], way: Way): Verdict {
       const { opened, given, message } = waiting;
       const { from, priority } = message;
       const said = addressOf(opened.workspace, from.member, given.id);
@@ -88,10 +86,16 @@ export function createJudge(peer: Peer, policy: () => Policy) {
         // A person at a terminal says none.
         hops: said.session === null ? (said.hops ?? 0) : said.hops,
         isReleased: given.isReleased,
-        session: { ...faceOf(session), inbound },
+        session: { ...faceOf(session), inbound: way.inbound, isIdle: way.wakes },
         counts: countsOf(session, waiting, admitted),
       };
       return decide(policy(), facts).verdict;
+    },
+    /** What becomes of messages for a session that bypasses; null: nothing special. */
+    aboutBypassing(): string | null {
+      const { bypass } = policy();
+      if (bypass === "accept") return null;
+      return `it runs without permission prompts: messages are ${bypass === "hold" ? "held" : "refused"}`;
     },
     /** A post has made an idle session work. */
     woke({ name }: AttachedSession): void {
@@ -118,7 +122,7 @@ export function createJudge(peer: Peer, policy: () => Policy) {
         hops: hops ?? null,
         isReleased: false,
         session: session
-          ? { ...faceOf(session), inbound: "accept" }
+          ? { ...faceOf(session), isIdle: false, inbound: "accept" }
           : { name: to ?? "a session", isDnd: false, isIdle: false, bypasses: false, inbound: "accept" },
         counts: NOTHING,
       });
@@ -137,8 +141,8 @@ function namesOf(peer: Peer, { id }: AttachedSession): string[] {
     .map((row) => String(row.name));
 }
 
-function faceOf({ name, chosen, doing, bypasses }: AttachedSession) {
-  return { name, isDnd: chosen === "dnd", isIdle: doing === "idle", bypasses };
+function faceOf({ name, chosen, bypasses }: AttachedSession) {
+  return { name, isDnd: chosen === "dnd", bypasses };
 }
 
 /** By the label that it came under, which its sender can't deny, and whether it names me. */

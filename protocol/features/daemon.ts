@@ -88,6 +88,15 @@ export const ownFace = z.object({
   summary: z.string().nullable(),
 });
 
+/** A Claude client on this machine: its process, and the folder of its configuration. */
+const claudeClient = z.strictObject({ pid: z.int().min(1), config: z.string().min(1).max(4096) });
+
+/**
+ * How a session is reached, the surest first: its client's inbox, a hook that waits and wakes it, a hook at its next
+ * prompt; or, of what is no Claude client, the stream that it opened.
+ */
+export const reach = z.enum(["inbox", "wake", "context", "stream"]);
+
 const sessionEvent = z.discriminatedUnion("type", [
   z.object({ type: z.literal("message"), message }),
   z.object({ type: z.literal("post"), post: z.int(), line: z.string() }),
@@ -101,10 +110,7 @@ export const sessionMethods = methods({
       id: z.string().min(1).max(100),
       cwd: z.string().min(1).max(4096),
       host: z.string().max(100),
-      /** Of a Claude client on this machine: its process, the folder of its configuration, and whether it has an inbox. */
-      claude: z
-        .strictObject({ pid: z.int().min(1), config: z.string().min(1).max(4096), inbox: z.boolean() })
-        .optional(),
+      claude: claudeClient.extend({ inbox: z.boolean() }).optional(),
     }),
     result: z.object({ name: z.string(), address: z.string() }),
     /** A message; or, for a Claude client, a line for its inbox socket, to be answered with `session.posted`. */
@@ -120,7 +126,42 @@ export const sessionMethods = methods({
   list: {
     scope: "read",
     params: z.strictObject({}),
-    result: z.object({ sessions: z.array(sessionFace.extend({ since: isoTime })) }),
+    result: z.object({
+      sessions: z.array(
+        sessionFace.extend({
+          since: isoTime,
+          reach,
+          /** Why what is sent to it doesn't come to its model at once, if that is so. */
+          trouble: z.string().nullable(),
+        }),
+      ),
+    }),
+  },
+  /**
+   * For a session whose client has no inbox: what waits for it, for a hook to put before its model. `wait` answers once
+   * something comes, or when another takes its place.
+   */
+  hook: {
+    scope: "write",
+    params: z.strictObject({ event: z.enum(["wait", "prompt"]), claude: claudeClient }),
+    result: z.object({ text: z.string().nullable() }),
+  },
+  /** What its status line shows, for what its client tells the status line. */
+  line: {
+    scope: "write",
+    params: z.strictObject({
+      id: z.string().min(1).max(100),
+      model: z.string().max(100).optional(),
+      /** `costUsd`, `contextTokens`, `contextPercent`, as far as they are known. */
+      stats: z.record(z.string().max(40), z.number()),
+    }),
+    result: z.object({
+      /** Null where there is none but the person's own. */
+      workspace: z.string().nullable(),
+      online: z.int(),
+      members: z.int(),
+      unread: z.int(),
+    }),
   },
   /** Another name for the session that speaks. What is sent to an old one still comes to it. */
   name: { scope: "write", params: z.strictObject({ name: z.string().min(1).max(100) }), result: ownFace },
@@ -167,5 +208,6 @@ export const feedMethods = methods({
   open: { scope: "read", params: z.strictObject({}), result: done, event: feedEvent },
 });
 
+export type Reach = z.infer<typeof reach>;
 export type SessionEvent = z.infer<typeof sessionEvent>;
 export type FeedEvent = z.infer<typeof feedEvent>;

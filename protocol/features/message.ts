@@ -168,6 +168,12 @@ export const messageMethods = methods({
     result: done,
     event: z.union([message, z.object({ notice })]),
   },
+  /** One message, whole. */
+  show: {
+    scope: "read",
+    params: z.strictObject({ workspace, id: idPart }),
+    result: message,
+  },
   /** Shows held messages to their sessions after all, once. */
   release: {
     scope: "write",

@@ -88,7 +88,12 @@ const MIGRATIONS: readonly Migration[] = [
     `,
   },
   {
-    name: "0003-wakes",
+    name: "0003-clients",
+    // Versions of the Claude client that are known to bring to their model what is posted to them.
+    sql: "CREATE TABLE clients (version TEXT PRIMARY KEY) STRICT;",
+  },
+  {
+    name: "0004-wakes",
     sql: `
       -- When its person last typed something in a session; 0: never, or it isn't known.
       ALTER TABLE sessions ADD COLUMN typed_at INTEGER NOT NULL DEFAULT 0;

@@ -164,6 +164,12 @@ export function messageHandlers(peer: Peer): Handlers<Caller>["message"] {
       return {};
     },
 
+    show({ workspace: selector, id: part }) {
+      const { opened, id } = findMessage(peer.readable(selector), part, "any");
+      const row = opened.workspace.replica.db.sql(`${MESSAGES} WHERE m.id = ?`).get(id);
+      if (!row) throw new Error("what is found is there");
+      return toMessage(opened, row);
+    },
     release: (which) => ({ released: endHolding(peer, which, release) }),
 
     drop: (which) => ({ dropped: endHolding(peer, which, drop) }),

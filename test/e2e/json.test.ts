@@ -78,6 +78,7 @@ test("the fields of send, message status, inbox and topic history", async () => 
     receivedAt: time,
     read: false,
     possiblyShown: false,
+    held: null,
   };
   // Who came later isn't told how they came.
   expect(await bob.ok("inbox")).toEqual({ messages: [message], notices: [] });

@@ -21,7 +21,7 @@ test("the verbs' bundle holds no schema library, database, socket library or cip
 });
 
 test("a bundle that starts quickly takes the launcher's cache folder out of its environment", () => {
-  for (const bundle of ["cli.cjs", "adapter.cjs"]) {
+  for (const bundle of ["cli.cjs", "adapter.cjs", "hook.cjs"]) {
     expect(readFileSync(`${ROOT}/dist/${bundle}`, "utf8")).toMatch(
       /^delete process\.env\.NODE_COMPILE_CACHE;/,
     );
