@@ -7,7 +7,6 @@ const HEAD = "claudemesh: your team's AI coding sessions, connected and end-to-e
 const WIDTH = 80;
 const MORE = "more";
 const FOOT = [
-  'Example:     claudemesh send alice "the build is green"',
   "Addresses:   alice  alice/payments  alice/*  @group  #topic  *  me  me/*",
   "Everywhere:  --workspace W  --json  --quiet  --timeout 10s  --no-start  --yes",
   "More:        claudemesh NOUN --help, claudemesh NOUN VERB --help",
