@@ -27,13 +27,14 @@ function facts({ sender, session, counts, ...more }: Changes = {}): Facts {
 /** Which rule decided, and how. */
 function ruled(policy: string, changes: Changes = {}): string {
   const { rule, verdict } = decide(parsePolicy(policy), facts(changes));
-  const how = "post" in verdict ? (verdict.held ? "kept" : "post") : "later" in verdict ? "later" : verdict.state;
+  const how =
+    "post" in verdict ? (verdict.held ? "kept" : "post") : "later" in verdict ? "later" : verdict.state;
   return `${how} by ${rule}`;
 }
 
 test("what no rule fits is accepted; the first that fits decides", () => {
   expect(ruled("")).toBe("post by default");
-  const rules = "inbound: [{ from: bob, then: refuse }, { from: alice, then: hold }, { then: refuse }]";
+  const rules = "inbound: [{ from: bob, do: refuse }, { from: alice, do: hold }, { do: refuse }]";
   expect(ruled(rules)).toBe("held by inbound 2");
   expect(ruled(rules, { sender: { name: "bob" } })).toBe("refused by inbound 1");
   expect(ruled(rules, { sender: { name: "carol" } })).toBe("refused by inbound 3");
@@ -48,19 +49,19 @@ test.each([
   ["kind: mention", { kinds: ["topic", "mention"] as const }, { kinds: ["topic"] as const }],
   ["priority: [now, low]", { priority: "now" as const }, {}],
 ])("a rule by %s", (condition, fits, fitsNot) => {
-  const rule = `inbound: [{ ${condition}, then: hold }]`;
+  const rule = `inbound: [{ ${condition}, do: hold }]`;
   expect(ruled(rule, fits)).toBe("held by inbound 1");
   expect(ruled(rule, fitsNot)).toBe("post by default");
 });
 
 test("all conditions of a rule have to fit", () => {
-  const rule = "inbound: [{ from: alice, kind: topic, then: hold }]";
+  const rule = "inbound: [{ from: alice, kind: topic, do: hold }]";
   expect(ruled(rule)).toBe("post by default");
   expect(ruled(rule, { kinds: ["topic"] })).toBe("held by inbound 1");
 });
 
 test("a sender hears that a rule held it, and nothing of the rule", () => {
-  const { verdict } = decide(parsePolicy("inbound: [{ from: alice, workspace: acme, then: hold }]"), facts());
+  const { verdict } = decide(parsePolicy("inbound: [{ from: alice, workspace: acme, do: hold }]"), facts());
   expect(verdict).toEqual({ state: "held", reason: "a rule holds it for its person" });
 });
 
@@ -83,11 +84,12 @@ test("what its person has released is shown, whatever would hold it", () => {
     session: { bypasses: true, isDnd: true },
     counts: { repeats: () => 100, roomAt: () => 1 },
   };
-  expect(ruled("inbound: [{ then: refuse }]", everything)).toBe("post by released");
+  expect(ruled("inbound: [{ do: refuse }]", everything)).toBe("post by released");
 });
 
 test("sessions that answer each other are stopped at the limit; by their turns, where they don't say", () => {
-  const turned = (turn: number, hops: number | null) => ruled("hops: 8", { hops, counts: { turn: () => turn } });
+  const turned = (turn: number, hops: number | null) =>
+    ruled("hops: 8", { hops, counts: { turn: () => turn } });
   expect(turned(1, 8)).toBe("post by default");
   expect(turned(1, 9)).toBe("held by hops");
   expect(turned(8, null)).toBe("post by default");

@@ -81,8 +81,8 @@ function byRule(rules: readonly InboundRule[], facts: Facts): { ruling: Ruling |
   const found = rules.findIndex((rule) => fits(rule, facts));
   const rule = rules[found];
   const name = rule ? `inbound ${found + 1}` : "default";
-  if (rule?.then === "hold") return { ruling: held(name, "a rule holds it for its person"), accepted: name };
-  if (rule?.then === "refuse") return { ruling: refused(name, "a rule refuses it"), accepted: name };
+  if (rule?.do === "hold") return { ruling: held(name, "a rule holds it for its person"), accepted: name };
+  if (rule?.do === "refuse") return { ruling: refused(name, "a rule refuses it"), accepted: name };
   return { ruling: null, accepted: name };
 }
 

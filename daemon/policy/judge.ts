@@ -53,11 +53,11 @@ export function createJudge(peer: Peer, policy: () => Policy) {
   ): Facts["counts"] => {
     const { workspace } = opened;
     const { member, address } = message.from;
-    const { session: speaker } = addressOf(workspace, member, given.id);
+    const { session: speaker, label } = addressOf(workspace, member, given.id);
     const also = admitted.filter((one) => one.opened === opened && one.message.from.member === member);
     return {
       turn() {
-        if (speaker === null) return 1;
+        if (speaker === null || label !== workspace.me) return 1;
         const pair: Pair = { sender: member, session: speaker, names: namesOf(peer, session) };
         return turnOf(workspace, given.id, pair, aloneSince(peer, session.id));
       },

@@ -25,17 +25,27 @@ test("each example in it is right", () => {
 });
 
 test("one value is as good as a list of one", () => {
-  expect(parsePolicy("inbound: [{ from: alice, kind: topic, then: hold }]").inbound).toEqual([
-    { from: ["alice"], kind: ["topic"], then: "hold" },
+  expect(parsePolicy("inbound: [{ from: alice, kind: topic, do: hold }]").inbound).toEqual([
+    { from: ["alice"], kind: ["topic"], do: "hold" },
   ]);
 });
 
 test.each([
   ["rate: 5\nhop: 3\n", "line 2, column 1", '"hop"', "Did you mean hops?"],
-  ["inbound:\n  - from: alice\n    them: hold\n", "line 2, column 5", "then", ""],
-  ["inbound:\n  - { from: a, then: hold, knd: topic }\n", "line 2, column 28", '"knd"', "Did you mean kind?"],
-  ["quiet:\n  - { from: '22:00', to: '07:00', day: mon }\n", "line 2, column 35", '"day"', "Did you mean days?"],
-  ["inbound:\n  - { from: a, then: hide }\n", "line 2, column 22", "inbound.then", ""],
+  [
+    "inbound:\n  - from: alice\n    done: hold\n    do: hold\n",
+    "line 3, column 5",
+    '"done"',
+    "Did you mean do",
+  ],
+  ["inbound:\n  - { from: a, do: hold, knd: topic }\n", "line 2, column 26", '"knd"', "Did you mean kind?"],
+  [
+    "quiet:\n  - { from: '22:00', to: '07:00', day: mon }\n",
+    "line 2, column 35",
+    '"day"',
+    "Did you mean days?",
+  ],
+  ["inbound:\n  - { from: a, do: hide }\n", "line 2, column 20", "inbound.do", ""],
   ["quiet: [{ from: '25:00', to: '07:00' }]", "line 1, column 17", "quiet.from", ""],
   ["rate: many", "line 1, column 7", "rate", ""],
   ["rate: 1\nrate: 2\n", "line 2, column 1", "unique", ""],

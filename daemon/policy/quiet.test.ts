@@ -4,7 +4,8 @@ import { midnight, quietUntil } from "./quiet.ts";
 
 const night: QuietHours = { from: "22:00", to: "07:00", urgent: "hold" };
 /** In local time; the second of March 2026 is a Monday. */
-const on = (day: number, time: string) => new Date(`2026-03-${String(day).padStart(2, "0")}T${time}`).getTime();
+const on = (day: number, time: string) =>
+  new Date(`2026-03-${String(day).padStart(2, "0")}T${time}`).getTime();
 
 test("hours over midnight go on the next morning", () => {
   expect(quietUntil([night], on(2, "21:59"), "next")).toBeNull();

@@ -9,11 +9,11 @@ export const TEMPLATE = `# Which messages come before your Claude sessions, and 
 #   workspace  its name
 #   kind       direct (to you), session (to a session by its name), topic, group, everyone, mention
 #   priority   now, next, low
-#   then       accept · hold: until you \`claudemesh message release\` or \`drop\` it · refuse
+#   do         accept · hold: until you \`claudemesh message release\` or \`drop\` it · refuse
 inbound:
-#  - { from: alice, then: accept }
-#  - { role: guest, kind: [direct, session], then: hold }
-#  - { from: carol/deploy-bot, workspace: acme, then: refuse }
+#  - { from: alice, do: accept }
+#  - { role: guest, kind: [direct, session], do: hold }
+#  - { from: carol/deploy-bot, workspace: acme, do: refuse }
 
 # What comes in these hours waits until they end (this machine's time).
 quiet:

@@ -25,8 +25,7 @@ export const inboundRule = z.strictObject({
   workspace: some(who).optional(),
   kind: some(messageKind).optional(),
   priority: some(priority).optional(),
-  // biome-ignore lint/suspicious/noThenProperty: it is a word of the file, and nothing awaits a rule
-  then: outcome,
+  do: outcome,
 });
 
 export const WEEKDAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"] as const;

@@ -21,8 +21,8 @@ const LONGEST_FORWARD = 5;
 const FRESH_MS = 7 * 24 * 60 * 60 * 1000;
 
 /**
- * To the session that it names, to all for `*`, else to the one that was active last; never to the one that said it, and
- * to none twice.
+ * To the session that it names, to all for `*`, else to the one that was active last, if possible one that may be disturbed;
+ * never to the one that said it, and to none twice.
  */
 export function give(peer: Peer, workspace: Workspace, message: Giveable): void {
   const { sender, id, session: speaker, toSession } = message;
@@ -30,7 +30,7 @@ export function give(peer: Peer, workspace: Workspace, message: Giveable): void 
   const named = toSession === null ? null : currentName(peer, toSession);
   const receivers =
     named === null
-      ? others.slice(0, 1)
+      ? others.toSorted((a, b) => Number(a.status === "dnd") - Number(b.status === "dnd")).slice(0, 1)
       : named === "*"
         ? others
         : others.filter(({ name }) => name === named).slice(0, 1);
