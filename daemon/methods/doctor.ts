@@ -134,23 +134,22 @@ export async function doctor(
   const each = peer.opened().map((opened) => {
     const { broker } = opened.workspace;
     const examined = { ...opened, answer: broker === null ? null : askBroker(peer.ports, broker) };
-    return Promise.all(workspaceChecks.map((look) => looked(look, examined)));
+    return Promise.all(
+      workspaceChecks.map((look) => looked(`workspace ${opened.slug}`, () => look(examined))),
+    );
   });
-  const heard = sessions.list().map((one) => session(one, delivery));
+  const heard = sessions.list().map((one) => looked(`session ${one.name}`, () => session(one, delivery)));
   return {
     checks: [...broken, policy(rules), ...(await Promise.all(each)).flat(), ...(await Promise.all(heard))],
   };
 }
 
-/** A check that fails itself has found something: say, a database that fails just now. */
-async function looked(
-  look: (examined: Examined) => Check | Promise<Check>,
-  examined: Examined,
-): Promise<Check> {
+/** A check that fails itself has found something: say, a database that fails just now, or an adapter that has gone. */
+async function looked(name: string, look: () => Check | Promise<Check>): Promise<Check> {
   try {
-    return await look(examined);
+    return await look();
   } catch (error) {
     const why = error instanceof MeshError ? error.message : String(error);
-    return bad(`workspace ${examined.slug}`, why, "See `claudemesh logs`.");
+    return bad(name, why, "See `claudemesh logs`.");
   }
 }

@@ -1,5 +1,5 @@
 /** What the file says before its person changes it: the rules that hold anyway, and examples. */
-export const TEMPLATE = `# Which messages come before your Claude sessions, and when. Yours alone: no session can change it for you.
+export const TEMPLATE = `# Which messages come before your Claude sessions, and when. It is yours: verbs that a session runs can't change it.
 # It counts as soon as it is saved; \`claudemesh policy edit\` checks it first, \`claudemesh policy test\` tries it.
 
 # Rules for what others send, in order: the first that fits decides; what fits none is accepted. All conditions of a rule
