@@ -3,6 +3,7 @@ import { MeshError } from "#protocol/errors.ts";
 import { isNewer } from "#protocol/newer.ts";
 import type { SocketHello } from "#protocol/socket.ts";
 import { connectDaemon, type DaemonClient } from "./daemon-client.ts";
+import type { DaemonChild, Remark } from "./start-daemon.ts";
 import { VERSION } from "./version.ts";
 
 const START_LIMIT_MS = 30_000;
@@ -13,7 +14,8 @@ export type Pace = {
   /** From now on the verb's time limit counts. */
   limited(): void;
   /** A daemon is being started, which has a limit of its own. */
-  starting(work: Promise<unknown>): Promise<unknown>;
+  starting<T>(work: Promise<T>): Promise<T>;
+  remarked(remark: Remark): void;
 };
 
 /**
@@ -27,7 +29,7 @@ export async function connectCurrent(
   pace: Pace,
 ): Promise<DaemonClient> {
   for (let tries = 1; ; tries++) {
-    const client = await connectOrStart(path, hello, mayStart, pace);
+    const client = await connectOrStart(path, hello, mayStart, tries > 1, pace);
     pace.limited();
     if (!mayStart) return client;
     const version = await versionOf(client);
@@ -54,24 +56,42 @@ async function versionOf(client: DaemonClient): Promise<string | null> {
   }
 }
 
-/** Asks a daemon that is older than this program to end, and waits until it has. None, or one as new, is left alone. */
-export async function endOlder(path: string): Promise<void> {
+/** For who doesn't connect: one that was there before and is older is replaced, and so is one that an older copy's service starts. */
+export async function startCurrent(
+  path: string,
+  args: readonly string[],
+  attached: boolean,
+  pace: Omit<Pace, "remarked">,
+): Promise<DaemonChild> {
+  const { startDaemon } = await import("./start-daemon.ts");
+  const start = (own: boolean) =>
+    pace.starting(startDaemon(args, { attached, limitMs: START_LIMIT_MS, own }));
+  pace.limited();
+  const started = await start(await endOlder(path));
+  pace.limited();
+  return (await endOlder(path)) ? start(true) : started;
+}
+
+/** Asks a daemon that is older than this program to end, and waits until it has. False: none, or one as new, was left alone. */
+export async function endOlder(path: string): Promise<boolean> {
   let client: DaemonClient;
   try {
     // A connection of its own: whatever the verb's own was allowed, the daemon decides by the versions alone.
     client = await connectDaemon(path, { client: "cli", version: VERSION });
   } catch {
-    return;
+    return false;
   }
   try {
     const version = await versionOf(client);
-    if (version === null || !isNewer(VERSION, version)) return;
+    if (version === null || !isNewer(VERSION, version)) return false;
     const { stopping } = await client.daemon.daemon.stop({ olderThan: VERSION });
     // The connection ends with the process: then its folder is free.
     if (stopping) await client.closed;
+    return stopping;
   } catch (error) {
     // It ended before it answered, which is what was wanted.
     if (!(error instanceof MeshError && error.code === "daemon_unreachable")) throw error;
+    return true;
   } finally {
     client.close();
   }
@@ -81,6 +101,7 @@ async function connectOrStart(
   path: string,
   hello: SocketHello,
   mayStart: boolean,
+  own: boolean,
   pace: Pace,
 ): Promise<DaemonClient> {
   try {
@@ -89,6 +110,8 @@ async function connectOrStart(
     if (!mayStart) throw error;
   }
   const { startDaemon } = await import("./start-daemon.ts");
-  await pace.starting(startDaemon([], { attached: false, limitMs: START_LIMIT_MS }));
+  const starting = startDaemon([], { attached: false, limitMs: START_LIMIT_MS, own });
+  const { remark } = await pace.starting(starting);
+  if (remark) pace.remarked(remark);
   return connectDaemon(path, hello);
 }

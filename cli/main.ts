@@ -2,7 +2,8 @@
 import { writeSync } from "node:fs";
 import { connectCurrent } from "#adapters/current-daemon.ts";
 import type { DaemonClient } from "#adapters/daemon-client.ts";
-import { clientSocket } from "#adapters/home.ts";
+import { clientSocket, homePath } from "#adapters/home.ts";
+import { isFirstTime } from "#adapters/once.ts";
 import { VERSION } from "#adapters/version.ts";
 import { ERRORS, errorShape, MeshError } from "#protocol/errors.ts";
 import type { SocketHello } from "#protocol/socket.ts";
@@ -60,6 +61,10 @@ async function run(argv: readonly string[]): Promise<void> {
         starting(work) {
           context.endless();
           return context.waiting("starting the daemon", work);
+        },
+        remarked({ name, text }) {
+          const isSaid = name === "no manager" && !json && !quiet && !isFirstTime(homePath(), name);
+          if (!isSaid) context.note(text);
         },
       });
       return client.daemon;

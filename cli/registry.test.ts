@@ -56,7 +56,7 @@ test("every command that an error, a page or the docs tell people to run is ther
   expect(missing).toEqual([]);
 });
 
-test("help fits a screen, names every verb, and each verb has an example that begins with it", () => {
+test("help fits a screen, names every verb that people run, and each verb has an example that begins with it", () => {
   const lines = helpPage(verbs, []).split("\n");
   expect(lines.length).toBeLessThanOrEqual(24);
   expect(lines.filter((line) => line.length > 80)).toEqual([]);
@@ -65,7 +65,7 @@ test("help fits a screen, names every verb, and each verb has an example that be
     const { row, word } = rowOf(verb);
     const first = lines.findIndex((line) => line.startsWith(`  ${row} `));
     const last = lines.findIndex((line, i) => i > first && !line.startsWith("    "));
-    expect(lines.slice(first, last).join(" ").split(/ {2,}/)).toContain(word);
+    expect(lines.slice(first, last).join(" ").split(/ {2,}/).includes(word)).toBe(!verb.inner);
     expect(helpPage(verbs, name.split(" "))).toContain(examples[0]);
     expect(
       examples.some((example) => [name, ...aliases].some((one) => example.includes(`claudemesh ${one}`))),

@@ -11,6 +11,7 @@ import { doctor } from "./verbs/doctor.ts";
 import { groupVerbs } from "./verbs/group.ts";
 import { helpPage } from "./verbs/help.ts";
 import { identityVerbs } from "./verbs/identity.ts";
+import { installVerbs } from "./verbs/install.ts";
 import { inviteVerbs } from "./verbs/invite.ts";
 import { logs } from "./verbs/logs.ts";
 import { meVerbs } from "./verbs/me.ts";
@@ -20,6 +21,7 @@ import { policyVerbs } from "./verbs/policy.ts";
 import { sessionVerbs } from "./verbs/session.ts";
 import { topicVerbs } from "./verbs/topic.ts";
 import { up } from "./verbs/up.ts";
+import { upgrade } from "./verbs/upgrade.ts";
 import { workspaceVerbs } from "./verbs/workspace.ts";
 
 /** The launcher hands these to other programs; they stand here for `help`. */
@@ -30,6 +32,11 @@ const elsewhere = (name: string, group: string, summary: string, examples: strin
   examples,
   local: true,
   run() {},
+});
+
+const inner = (name: string, summary: string, examples: string[]): Verb => ({
+  ...elsewhere(name, "more", summary, examples),
+  inner: true,
 });
 
 const help: Verb = {
@@ -73,6 +80,7 @@ export const verbs: readonly Verb[] = [
   logs,
   demo,
   doctor,
+  upgrade,
   ...accountVerbs,
   ...identityVerbs,
   ...deviceVerbs,
@@ -87,11 +95,16 @@ export const verbs: readonly Verb[] = [
   ...policyVerbs,
   ...auditVerbs,
   ...meVerbs,
+  ...installVerbs,
   elsewhere("broker", "daemon", "run a broker for a team (claudemesh broker --help)", [
     "claudemesh broker --host 0.0.0.0 --port 7433",
   ]),
-  elsewhere("mcp-serve", "more", "the adapter that Claude Code starts", [
+  inner("mcp-serve", "the adapter that Claude Code starts beside a session", [
     "claude mcp add --scope user claudemesh -- claudemesh mcp-serve",
+  ]),
+  inner("hook", "what Claude Code's hooks run, in a session that has no inbox", ["claudemesh hook prompt"]),
+  inner("statusline", "what Claude Code's status line runs: workspace, who is online, what is unread", [
+    "claudemesh statusline",
   ]),
   completions,
   launch,

@@ -52,6 +52,8 @@ export type Verb = {
   options?: Readonly<Record<string, Flag>>;
   summary: string;
   examples: readonly string[];
+  /** Other programs run it, and people don't: it isn't in the overview. */
+  inner?: boolean;
   /** Neither daemon nor time limit is needed. */
   local?: boolean;
   run(context: Context): Promise<void> | void;

@@ -40,7 +40,7 @@ function say(line: Record<string, unknown>): void {
   process.stdout.write(`${JSON.stringify(line)}\n`);
 }
 
-type Options = UpOptions & { parentPipe: boolean; doctor: boolean; fix: boolean };
+type Options = UpOptions & { parentPipe: boolean; remember: boolean; doctor: boolean; fix: boolean };
 
 function readOptions(argv: string[]): Options {
   const { values } = parseArgs({
@@ -51,6 +51,7 @@ function readOptions(argv: string[]): Options {
       "no-broker": { type: "boolean" },
       port: { type: "string" },
       "parent-pipe": { type: "boolean", default: false },
+      remember: { type: "boolean", default: false },
       doctor: { type: "boolean", default: false },
       fix: { type: "boolean", default: false },
     },
@@ -62,6 +63,7 @@ function readOptions(argv: string[]): Options {
     noBroker: values["no-broker"],
     port,
     parentPipe: values["parent-pipe"],
+    remember: values.remember,
     doctor: values.doctor,
     fix: values.fix,
   };
@@ -82,6 +84,12 @@ async function run(options: Options): Promise<void> {
   // Nobody reads what Node says at the end of a detached process.
   process.on("uncaughtExceptionMonitor", (error) => log.error({ error: error.stack }, "ended by a failure"));
   const config = mergeConfig(readConfigFile(home), options, ownName());
+  if (options.remember) {
+    writeConfigFile(home, config);
+    owned.unlock();
+    say({ remembered: true });
+    process.exit(0);
+  }
 
   const broker = config.embedded
     ? await startEmbeddedBroker({ data: join(home, "broker"), port: config.port, log, timers: systemTimers })

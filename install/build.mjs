@@ -63,9 +63,24 @@ const LASTING = {
   },
 };
 
-/** @type {Bundle[]} bin/claudemesh chooses among them by its first argument; the broker itself starts its reader */
+// What few verbs need has a bundle of its own beside the one of the verbs, which is read for each of them.
+/** @type {import("esbuild").Plugin} */
+const SELDOM = {
+  name: "seldom",
+  setup({ onResolve }) {
+    onResolve({ filter: /^#install\/main\.ts$/ }, () => ({ path: "./install.cjs", external: true }));
+  },
+};
+
+/** @type {Bundle[]} bin/claudemesh chooses among them by its first argument; the broker itself starts its reader, verbs load install */
 const BUNDLES = [
-  { name: "cli.cjs", entry: "cli/main.ts", options: QUICK },
+  { name: "cli.cjs", entry: "cli/main.ts", options: { ...QUICK, plugins: [SELDOM] } },
+  // jsonc-parser's first entry is one that bundlers can't follow.
+  {
+    name: "install.cjs",
+    entry: "install/main.ts",
+    options: { ...QUICK, mainFields: ["module", "main"] },
+  },
   { name: "adapter.cjs", entry: "mcp-adapter/main.ts", options: QUICK },
   { name: "hook.cjs", entry: "mcp-adapter/hook.ts", options: QUICK },
   { name: "daemon.mjs", entry: "daemon/main.ts", options: LASTING },

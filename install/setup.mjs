@@ -35,6 +35,8 @@ function isSetUp() {
 }
 
 async function setUp() {
+  if (process.platform === "win32")
+    throw new Error("claudemesh doesn't run on Windows. In WSL 2 (https://aka.ms/wsl) it runs as on Linux.");
   if (isSetUp()) return; // whoever held the lock before us did it
   const start = performance.now();
   const node = await chooseNode();
@@ -99,7 +101,7 @@ async function checkSqlite() {
   if (code !== 0)
     throw new Error(
       `better-sqlite3 does not load on ${process.platform}-${process.arch}:\n${output.trim()}\n` +
-        "It has binaries for Linux, macOS and Windows on x64 and arm64; on these, delete node_modules and run the same command again.",
+        "It has binaries for Linux and macOS on x64 and arm64; on these, delete node_modules and run the same command again.",
     );
 }
 

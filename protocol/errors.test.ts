@@ -11,6 +11,16 @@ describe("an error", () => {
     expect(errorShape(back)).toEqual(shape);
   });
 
+  test("of another bundle's class is the same", () => {
+    class Other extends Error {
+      override readonly name = "MeshError";
+      readonly code = "conflict";
+      readonly hint = "Choose another.";
+    }
+    const shape = { code: "conflict", message: "Taken.", hint: "Choose another." };
+    expect(errorShape(new Other("Taken."))).toEqual(shape);
+  });
+
   test("that is not ours says nothing of its inside", () => {
     for (const inside of [
       new Error("SELECT * FROM secrets"),

@@ -90,12 +90,17 @@ export function isErrorCode(code: string): code is ErrorCode {
 
 /** The one mapping at each edge: what is not ours says nothing of its inside. */
 export function errorShape(error: unknown): ErrorShape {
-  if (error instanceof MeshError) return { code: error.code, message: error.message, hint: error.hint };
+  if (isMeshError(error)) return { code: error.code, message: error.message, hint: error.hint };
   return {
     code: "unexpected",
     message: "Something inside claudemesh went wrong.",
     hint: "See `claudemesh logs`, and please report it.",
   };
+}
+
+/** Also one of a bundle that another has loaded: it brought a class of its own along. */
+function isMeshError(error: unknown): error is MeshError {
+  return error instanceof MeshError || (error instanceof Error && error.name === "MeshError");
 }
 
 export function fromErrorShape(shape: { code: string; message: string; hint?: string }): MeshError {

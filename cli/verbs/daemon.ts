@@ -1,6 +1,6 @@
 /** down, status, version */
 import { connectDaemon } from "#adapters/daemon-client.ts";
-import { clientSocket } from "#adapters/home.ts";
+import { clientSocket, homePath } from "#adapters/home.ts";
 import { VERSION } from "#adapters/version.ts";
 import { paint, safe, table } from "../print.ts";
 import type { Verb } from "../verb.ts";
@@ -12,19 +12,30 @@ const down: Verb = {
   examples: ["claudemesh down"],
   async run({ limited, print }) {
     limited();
-    let client: Awaited<ReturnType<typeof connectDaemon>>;
-    try {
-      client = await connectDaemon(clientSocket().path, { client: "cli", version: VERSION });
-    } catch {
-      print({ stopped: false }, "The daemon wasn't running.");
-      return;
-    }
-    await client.daemon.daemon.stop({});
-    // The connection ends with the process, once broker, links and databases are closed.
-    await client.closed;
-    print({ stopped: true }, "The daemon has stopped.");
+    const { path, isGiven } = clientSocket();
+    const stopped = await stopDaemon(path);
+    // One that has failed, and waits for its next try, would come back.
+    const kept = isGiven ? false : await (await import("#adapters/service/stop.ts")).stopService(homePath());
+    print(
+      { stopped: stopped || kept },
+      stopped || kept ? "The daemon has stopped." : "The daemon wasn't running.",
+    );
   },
 };
+
+/** False when there was none. */
+async function stopDaemon(path: string): Promise<boolean> {
+  let client: Awaited<ReturnType<typeof connectDaemon>>;
+  try {
+    client = await connectDaemon(path, { client: "cli", version: VERSION });
+  } catch {
+    return false;
+  }
+  await client.daemon.daemon.stop({});
+  // The connection ends with the process, once broker, links and databases are closed.
+  await client.closed;
+  return true;
+}
 
 const status: Verb = {
   name: "status",

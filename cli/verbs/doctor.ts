@@ -1,5 +1,5 @@
 /** doctor: what is well, what isn't, and what to do about it; with --fix what is safe is done. */
-import { endOlder } from "#adapters/current-daemon.ts";
+import { startCurrent } from "#adapters/current-daemon.ts";
 import { connectDaemon, type DaemonClient } from "#adapters/daemon-client.ts";
 import { clientSocket } from "#adapters/home.ts";
 import { VERSION } from "#adapters/version.ts";
@@ -8,8 +8,6 @@ import type { Check } from "#protocol/features/daemon.ts";
 import { isNewer } from "#protocol/newer.ts";
 import { paint, safe } from "../print.ts";
 import type { Verb } from "../verb.ts";
-
-const START_LIMIT_MS = 30_000;
 
 export const doctor: Verb = {
   name: "doctor",
@@ -23,10 +21,13 @@ export const doctor: Verb = {
     // Behind a socket that was handed over, the home is out of sight.
     const fix = options.fix === true && !isGiven;
     const { examineHome } = await import("#adapters/examine-home.ts");
+    const { mendService, serviceChecks } = await import("#install/service/checks.ts");
     const outside = isGiven ? { checks: [], repairs: [] } : await examineHome(fix);
-    const started = fix ? await startOrReplace(path) : [];
-    const checks = [...outside.checks, ...(await within(timeoutMs, daemonChecks(path)))];
-    const repairs = [...outside.repairs, ...started];
+    const repairs = fix
+      ? [...outside.repairs, ...(await mendService()), ...(await startOrReplace(path))]
+      : outside.repairs;
+    const service = isGiven ? [] : await serviceChecks();
+    const checks = [...outside.checks, ...service, ...(await within(timeoutMs, daemonChecks(path)))];
     print({ checks, repairs }, [...repairs.map(repairLine), ...checks.map(checkLine)].join("\n"));
     if (checks.some(({ ok }) => ok === false)) process.exitCode = 1;
   },
@@ -34,10 +35,8 @@ export const doctor: Verb = {
 
 /** What it did, in words. What keeps a daemon from starting is told by the checks that follow. */
 async function startOrReplace(path: string): Promise<string[]> {
-  const { startDaemon } = await import("#adapters/start-daemon.ts");
   try {
-    await endOlder(path);
-    const { already } = await startDaemon([], { attached: false, limitMs: START_LIMIT_MS });
+    const { already } = await startCurrent(path, [], false, { limited() {}, starting: (work) => work });
     return already ? [] : ["started the daemon"];
   } catch (error) {
     return [`couldn't start the daemon: ${errorShape(error).message}`];

@@ -7,6 +7,7 @@ const HEAD = "claudemesh: your team's AI coding sessions, connected and end-to-e
 const WIDTH = 80;
 const MORE = "more";
 const FOOT = [
+  'Example:     claudemesh send alice "the build is green"',
   "Addresses:   alice  alice/payments  alice/*  @group  #topic  *  me  me/*",
   "Everywhere:  --workspace W  --json  --quiet  --timeout 10s  --no-start  --yes",
   "More:        claudemesh NOUN --help, claudemesh NOUN VERB --help",
@@ -50,9 +51,9 @@ export function helpPage(verbs: readonly Verb[], given: readonly string[]): stri
 }
 
 function overview(verbs: readonly Verb[]): string {
-  const rows = [...rowsOf(verbs)].map(([row, its]) => [row, its.map((verb) => rowOf(verb).word)] as const);
-  const short = ["short", verbs.flatMap(({ aliases = [] }) => aliases)] as const;
-  const lines = [...rows, short].flatMap(([row, words]) => wrapped(`  ${row.padEnd(11)}`, words));
+  const shown = verbs.filter(({ inner }) => !inner);
+  const rows = [...rowsOf(shown)].map(([row, its]) => [row, its.map((verb) => rowOf(verb).word)] as const);
+  const lines = rows.flatMap(([row, words]) => wrapped(`  ${row.padEnd(11)}`, words));
   return [HEAD, ...lines, "", ...FOOT].join("\n");
 }
 

@@ -1,5 +1,5 @@
 /** up: in the background, or in the foreground with a live feed */
-import { endOlder } from "#adapters/current-daemon.ts";
+import { startCurrent } from "#adapters/current-daemon.ts";
 import { connectDaemon, type DaemonClient } from "#adapters/daemon-client.ts";
 import { clientSocket, homePath, socketPath } from "#adapters/home.ts";
 import { VERSION } from "#adapters/version.ts";
@@ -8,8 +8,6 @@ import type { FeedEvent } from "#protocol/features/daemon.ts";
 import { string, whole } from "../input.ts";
 import { clock, messageLine, noticeLine, paint, safe } from "../print.ts";
 import type { Context, Verb } from "../verb.ts";
-
-const START_LIMIT_MS = 30_000;
 
 function daemonArgs({ options }: Context): string[] {
   const port = whole(options.port, "--port");
@@ -48,12 +46,15 @@ export const up: Verb = {
       );
     }
     const attached = context.options.foreground === true;
-    context.limited();
-    await endOlder(socketPath(homePath()));
+    const child = await startCurrent(socketPath(homePath()), args, attached, {
+      limited: context.limited,
+      starting(work) {
+        context.endless();
+        return context.waiting("starting the daemon", work);
+      },
+    });
     context.endless();
-    const { startDaemon } = await import("#adapters/start-daemon.ts");
-    const starting = startDaemon(args, { attached, limitMs: START_LIMIT_MS });
-    const child = await context.waiting("starting the daemon", starting);
+    if (child.remark?.name === "service trouble") context.note(child.remark.text);
     const client = await connectDaemon(socketPath(homePath()), { client: "cli", version: VERSION });
     if (child.already && args.length > 0) {
       context.note(

@@ -43,13 +43,15 @@ test("where all is well it says so of each thing, and ends with 0", async () => 
     "sockets",
     "logs",
     "leftovers",
+    "service",
     "daemon",
     "version",
     "link personal",
     "clock personal",
     "records personal",
   ]);
-  expect(checks.every(({ ok }) => ok === true)).toBe(true);
+  // The home of a test isn't the account's: no service manager would look into it.
+  expect(checks.filter(({ ok }) => ok !== true)).toMatchObject([{ name: "service", ok: null }]);
   const { stdout } = await alice.run(["doctor"]);
   expect(stdout).toMatch(/✓ link personal +online at http/);
 });

@@ -85,6 +85,17 @@ test("a verb starts the daemon, two at once start one, and --no-start starts non
   expect(await cold.ok("up")).toMatchObject({ daemon: { pid: one.daemon.pid } });
 });
 
+test("where no service manager runs, a verb that starts the daemon says so once in a home's life, and never in JSON", async () => {
+  const world = createWorld();
+  const alice = await world.person("alice", null, ["--name", "alice", "--no-broker"]);
+  await alice.ok("down");
+  expect((await alice.run(["status", "--json"])).stderr).toBe("");
+  await alice.ok("down");
+  expect((await alice.run(["status"])).stderr).toMatch(/^No service keeps the daemon running: .*\n$/);
+  await alice.ok("down");
+  expect((await alice.run(["status"])).stderr).toBe("");
+});
+
 test("a frozen daemon hangs no verb: code 8 in time", async () => {
   const world = createWorld();
   const alice = await world.person("alice", null, ["--no-broker"]);

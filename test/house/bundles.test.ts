@@ -5,7 +5,17 @@ import { expect, test } from "vitest";
 import { ROOT } from "./sources.ts";
 
 /** What would make every verb slower to start, or has no business there: the CLI only opens a socket and prints. */
-const NOT_IN_THE_CLI = ["zod", "ws", "better-sqlite3", "tweetnacl", "@noble/hashes", "pino", "hono", "yargs"];
+const NOT_IN_THE_CLI = [
+  "zod",
+  "ws",
+  "better-sqlite3",
+  "tweetnacl",
+  "@noble/hashes",
+  "pino",
+  "hono",
+  "yargs",
+  "jsonc-parser",
+];
 
 test("the sources can be bundled", () => {
   const { status, stderr } = spawnSync(process.execPath, ["install/build.mjs"], {
@@ -20,8 +30,13 @@ test("the verbs' bundle holds no schema library, database, socket library or cip
   expect(packages.filter((name) => NOT_IN_THE_CLI.includes(name))).toEqual([]);
 });
 
+test("what install needs is in a bundle of its own, which the verbs' loads", () => {
+  expect(packagesIn("meta-install.json")).toEqual(["jsonc-parser"]);
+  expect(readFileSync(`${ROOT}/dist/cli.cjs`, "utf8")).toContain('import("./install.cjs")');
+});
+
 test("a bundle that starts quickly takes the launcher's cache folder out of its environment", () => {
-  for (const bundle of ["cli.cjs", "adapter.cjs", "hook.cjs"]) {
+  for (const bundle of ["cli.cjs", "install.cjs", "adapter.cjs", "hook.cjs"]) {
     expect(readFileSync(`${ROOT}/dist/${bundle}`, "utf8")).toMatch(
       /^delete process\.env\.NODE_COMPILE_CACHE;/,
     );

@@ -46,11 +46,13 @@ const FAKE_NPM = `
 `;
 
 /** Lets the Node that runs the set-up take itself for another one. */
-const OLD_NODE = {
+const pretending = (property: string, value: string) => ({
   NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(
-    'Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.20.2" } });',
+    `Object.defineProperty(process, "${property}", { value: ${value} });`,
   )}`,
-};
+});
+const OLD_NODE = pretending("versions", '{ ...process.versions, node: "20.20.2" }');
+const WINDOWS = pretending("platform", '"win32"');
 
 beforeEach(() => {
   root = realpathSync(mkdtempSync(join(tmpdir(), "claudemesh-setup-")));
@@ -162,6 +164,14 @@ test("a system that SQLite has no binary for is told so at once", async () => {
   expect(code).toBe(1);
   expect(stderr).toContain("better-sqlite3 does not load");
   expect(stderr).toContain("wrong ELF class");
+});
+
+test("on Windows it says that there claudemesh doesn't run, and where it does", async () => {
+  const { code, stderr } = await setUp(WINDOWS);
+  expect(code).toBe(1);
+  expect(stderr).toContain("doesn't run on Windows");
+  expect(stderr).toContain("WSL 2");
+  expect(npmRuns()).toEqual([]);
 });
 
 describe("where the host's Node is too old", () => {
