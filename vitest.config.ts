@@ -4,7 +4,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["**/*.test.ts"],
-    exclude: ["**/node_modules/**", "dist/**"],
+    // test/claude needs the real client: `npm run test:claude`.
+    exclude: ["**/node_modules/**", "dist/**", "test/claude/**"],
     globalSetup: ["test/build-once.ts"],
     // Processes, not threads: native SQLite and real signals. Not more than cores: tests with bounds on time would suffer.
     pool: "forks",

@@ -62,8 +62,11 @@ const home: HomeCheck = {
 
 /** Of the home, its folders and what is in them, what isn't the owner's alone. */
 function openToOthers(path: string): string[] {
-  const folders = [path, ...["keys", "logs", "sockets", "workspaces"].map((name) => join(path, name))];
-  const kept = ["keys", "logs", "workspaces"].flatMap((name) => entries(join(path, name)));
+  const folders = [
+    path,
+    ...["install", "keys", "logs", "sockets", "workspaces"].map((name) => join(path, name)),
+  ];
+  const kept = ["install", "keys", "logs", "workspaces"].flatMap((name) => entries(join(path, name)));
   const files = ["account.db", "config.json"].map((name) => join(path, name));
   const own = userInfo().uid;
   return [...folders, ...kept, ...files].filter((one) => {

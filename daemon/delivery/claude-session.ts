@@ -19,6 +19,9 @@ import { createTranscript, type Told } from "./transcript.ts";
 /** For a check that nobody waits for. */
 const CHECK_LIMIT_MS = 60_000;
 
+/** Of a longer backlog a session is told how long it is, and of each message that finds room: the rest is in its inbox. */
+const MOST_IN_LINES = 100;
+
 /** What of a daemon its sessions need. */
 export type Surroundings = {
   peer: Peer;
@@ -161,14 +164,15 @@ export function openClaudeSession(
     async carry(messages) {
       const shared = peer.opened().filter(({ workspace }) => workspace.broker !== null);
       const texts = messages.map(({ message }) => message);
-      const content = envelopeOf(texts, shared.length > 1);
+      const { text, shown } = envelopeOf(texts, shared.length > 1);
       if (wakes()) judge.woke(session);
       const asked = hook;
       hook = null;
-      if (asked) asked.take(content);
-      else await inbox.post(content);
-      hearing.posted(texts.map(({ id }) => shortId(id)));
+      if (asked) asked.take(text);
+      else await inbox.post(text);
+      hearing.posted(texts.slice(0, shown).map(({ id }) => shortId(id)));
       transcript.look();
+      return { shown, rest: texts.length > MOST_IN_LINES ? "counted" : "waits" };
     },
   };
 

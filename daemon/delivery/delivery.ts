@@ -110,6 +110,7 @@ function openStream(
       judge.verdict(session, waiting, admitted, { inbound: "accept", wakes: false }),
     async carry(messages) {
       for (const { message } of messages) emit({ type: "message", message });
+      return { shown: messages.length, rest: "waits" };
     },
   });
 }

@@ -2,7 +2,10 @@
 import { expect, test } from "vitest";
 import type { Message } from "#protocol/features/message.ts";
 import { recordId } from "#test/person.ts";
-import { envelopeOf, fenced, idsIn } from "./fence.ts";
+import { envelopeOf as envelope, fenced, idsIn } from "./fence.ts";
+
+const envelopeOf = (messages: readonly Message[], showWorkspace: boolean): string =>
+  envelope(messages, showWorkspace).text;
 
 const said = (number: number, text: string, more: Partial<Message> = {}): Message => ({
   id: recordId(number).slice(0, -8) + number.toString(16).padStart(8, "0"),
@@ -70,7 +73,7 @@ test("a digest has a limit, and says how many it has no room for", () => {
   );
   expect(digest.length).toBeLessThan(4600);
   const shown = idsIn(digest)?.all.length ?? 0;
-  expect(digest).toContain(`and ${200 - shown} more`);
+  expect(digest).toContain(`and ${200 - shown} more.`);
 });
 
 test.each([

@@ -18,10 +18,15 @@ export function shortId(id: string): string {
   return id.slice(-8);
 }
 
-/** One message, or several as a digest. */
-export function envelopeOf(messages: readonly Message[], showWorkspace: boolean): string {
+/** One message, or several as a digest. `shown`: so many, from the first on, have found room. */
+export function envelopeOf(
+  messages: readonly Message[],
+  showWorkspace: boolean,
+): { text: string; shown: number } {
   const [first] = messages;
-  return first && messages.length === 1 ? letter(first, showWorkspace) : digest(messages, showWorkspace);
+  return first && messages.length === 1
+    ? { text: letter(first, showWorkspace), shown: 1 }
+    : digest(messages, showWorkspace);
 }
 
 /** Of nobody: whether it comes to the model tells whether the session hears. */
@@ -53,7 +58,7 @@ function letter(message: Message, showWorkspace: boolean): string {
 }
 
 /** Counts, and a line for each as long as there is room. A text's further lines are indented: none looks like another's. */
-function digest(messages: readonly Message[], showWorkspace: boolean): string {
+function digest(messages: readonly Message[], showWorkspace: boolean) {
   const lines: string[] = [];
   let room = DIGEST_BUDGET;
   for (const message of messages) {
@@ -63,7 +68,7 @@ function digest(messages: readonly Message[], showWorkspace: boolean): string {
     room -= line.length;
   }
   const left = messages.length - lines.length;
-  const rest = left > 0 ? [`and ${left} more`] : [];
+  const rest = left > 0 ? [`and ${left} more.`] : [];
   const body = [
     `${messages.length} messages: ${countsOf(messages)}.`,
     ...lines,
@@ -71,7 +76,8 @@ function digest(messages: readonly Message[], showWorkspace: boolean): string {
     "",
     'Whole: claudemesh inbox --unread --mark-read. Reply: claudemesh send TO "…" --reply-to ID',
   ];
-  return envelope({ from: "claudemesh", "from-name": "claudemesh" }, body.join("\n"));
+  const text = envelope({ from: "claudemesh", "from-name": "claudemesh" }, body.join("\n"));
+  return { text, shown: lines.length };
 }
 
 function digestLine(message: Message, showWorkspace: boolean): string {

@@ -33,6 +33,7 @@ async function room(rules = "") {
     async carry(messages) {
       if (isIdle) judge.woke(payments);
       posts.push(messages.map(({ message }) => message.text));
+      return { shown: messages.length, rest: "waits" };
     },
   });
   sessions.listen(() => box.look());

@@ -3,6 +3,7 @@
  * is the replicas' table; an event that something was given is a doorbell.
  */
 import {
+  counted,
   type Given,
   givenTo,
   keptBack,
@@ -31,8 +32,11 @@ export type Carrier = {
   /** Whether it may come to the session now, or ever; `admitted` go there in the same post. */
   verdict(message: Waiting, admitted: readonly Waiting[]): Verdict;
   /** Puts them before the session; answers once they are out of our hands. @throws when they aren't */
-  carry(messages: readonly Waiting[]): Promise<void>;
+  carry(messages: readonly Waiting[]): Promise<Carried>;
 };
+
+/** `shown`: so many of them, from the first on. The others wait, or were told of by their count. */
+export type Carried = { shown: number; rest: "waits" | "counted" };
 
 export type PostBox = { look(): void; close(): void };
 
@@ -93,9 +97,11 @@ export function createPostBox(peer: Peer, session: AttachedSession, carrier: Car
     isUnderWay = true;
     try {
       eachWorkspace(all, posting);
-      await carrier.carry(all);
-      if (held === null) eachWorkspace(all, shown);
-      else eachWorkspace(all, (...which) => keptByClient(...which, held));
+      const { shown: count, rest } = await carrier.carry(all);
+      const first = all.slice(0, count);
+      if (held === null) eachWorkspace(first, shown);
+      else eachWorkspace(first, (...which) => keptByClient(...which, held));
+      eachWorkspace(all.slice(count), rest === "waits" ? notPosted : counted);
     } catch (error) {
       log.warn({ session: session.id, error: String(error) }, "a message couldn't be handed over");
       // Who has gone may have got it: taking it back is for who lets the session go.

@@ -180,7 +180,16 @@ export function shownAs(workspace: Workspace, session: string, endings: readonly
     .map((row) => ({ sender: String(row.sender), id: String(row.id), session }));
 }
 
-export type Step = "posting" | "given" | "shown" | "kept" | "seen" | "held" | "refused" | "dropped";
+export type Step =
+  | "posting"
+  | "given"
+  | "counted"
+  | "shown"
+  | "kept"
+  | "seen"
+  | "held"
+  | "refused"
+  | "dropped";
 
 /** In one commit: where they stand now, and what their senders are to hear of it. */
 export function become(
@@ -220,6 +229,11 @@ export function posting(peer: Peer, workspace: Workspace, all: readonly Given[])
 /** They didn't leave after all. */
 export function notPosted(peer: Peer, workspace: Workspace, all: readonly Given[]): void {
   become(peer, workspace, all, "given");
+}
+
+/** The session was told how many there are; they are in its inbox, and not shown again. */
+export function counted(peer: Peer, workspace: Workspace, all: readonly Given[]): void {
+  become(peer, workspace, all, "counted");
 }
 
 /** The session has them; whether its model hears them is another matter. */

@@ -12,7 +12,7 @@ export function hopsOf(peer: Peer, session: Pick<CallingSession, "id" | "names">
       .sql(
         `SELECT max(coalesce(m.hops, 0)) AS hops FROM deliveries d JOIN messages m ON m.sender = d.sender AND m.id = d.id
          WHERE d.at > ? AND d.session IN (SELECT value FROM json_each(?))
-           AND d.state IN ('given', 'posting', 'shown', 'kept', 'seen', 'possible')`,
+           AND d.state IN ('given', 'posting', 'shown', 'kept', 'counted', 'seen', 'possible')`,
       )
       .get(since, JSON.stringify(session.names));
     return Number(row?.hops ?? 0);

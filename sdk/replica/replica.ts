@@ -118,7 +118,7 @@ const MIGRATIONS: readonly Migration[] = [
     sql: `
       -- What became of a message at one of my sessions; \`session\` is empty where it is none of this machine's.
       -- given: it waits to be shown there · returned: its session went before that · posting: it is being shown just now ·
-      -- shown · seen: a turn of the model had it · possible: it isn't known whether it was shown · held, refused: why.
+      -- shown · counted: only how many there are was · seen: a turn of the model had it · possible: it isn't known whether it was shown · held, refused: why.
       CREATE TABLE deliveries (
         sender TEXT NOT NULL, id TEXT NOT NULL, session TEXT NOT NULL, state TEXT NOT NULL, at INTEGER NOT NULL,
         reason TEXT, PRIMARY KEY (sender, id, session)

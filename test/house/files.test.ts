@@ -25,7 +25,8 @@ const RULES: Record<string, (file: File) => boolean> = {
       .slice(0, -1)
       .some((folder) => BANNED_FOLDERS.includes(folder)),
   "a barrel": ({ path, text }) => /(^|\/)index\.(ts|mjs)$/.test(path) || /^export \*/m.test(text),
-  "a default export": ({ path, text }) => path !== "vitest.config.ts" && /^export default\b/m.test(text),
+  "a default export": ({ path, text }) =>
+    !path.endsWith("vitest.config.ts") && /^export default\b/m.test(text),
   // bin/claudemesh looks two folders deep for what is newer than dist/.
   "deeper than part/folder/folder": ({ path }) => isBundled(path) && path.split("/").length > 3,
 };
