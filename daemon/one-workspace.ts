@@ -5,7 +5,6 @@
 import { MeshError } from "#protocol/errors.ts";
 import type { Opened, Peer } from "#sdk/peer.ts";
 import type { Delivery } from "./delivery/delivery.ts";
-import { DEFAULTS } from "./policy/parse.ts";
 import type { Policing } from "./registry.ts";
 import type { Sessions } from "./sessions.ts";
 
@@ -119,6 +118,6 @@ export const noDelivery: Delivery = {
 
 /** The person's rules are of all workspaces. */
 export const noPolicing: Policing = {
-  rules: { path: "", now: () => DEFAULTS, trouble: () => null, text: refuse, save: refuse },
+  rules: null,
   judge: { imagine: refuse },
 };

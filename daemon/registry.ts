@@ -18,8 +18,8 @@ import type { DaemonConfig, DaemonPorts } from "./ports.ts";
 import type { Sessions } from "./sessions.ts";
 import type { WorkspaceSockets } from "./workspace-sockets.ts";
 
-/** What holds for this person's sessions, and who applies it. */
-export type Policing = { rules: Omit<Rules, "onChange" | "close">; judge: Pick<Judge, "imagine"> };
+/** What holds for this person's sessions, and who applies it. Null rules: they are nobody's business here. */
+export type Policing = { rules: Rules | null; judge: Pick<Judge, "imagine"> };
 
 export function handlersOf(
   peer: Peer,

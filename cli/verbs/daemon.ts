@@ -54,7 +54,7 @@ const status: Verb = {
       [outbox > 0 ? `${outbox} waiting to be sent` : "", trouble ?? ""].filter(Boolean).join(" · "),
     ]);
     const head = `${found.account.name} (${found.account.userId})\ndaemon ${version}, pid ${pid}, up ${Math.floor(uptimeMs / 1000)} s, ${socket}`;
-    const wrong = policy.trouble === null ? [] : [paint("red", `your rules: ${safe(policy.trouble)}`)];
+    const wrong = policy?.trouble ? [paint("red", `your rules: ${safe(policy.trouble)}`)] : [];
     print(found, [head, ...wrong, table(rows)].join("\n"));
   },
 };

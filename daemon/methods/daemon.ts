@@ -20,7 +20,7 @@ export function daemonHandlers(
   peer: Peer,
   sessions: Sessions,
   delivery: Delivery,
-  rules: Pick<Rules, "path" | "trouble">,
+  rules: Rules | null,
   ports: DaemonPorts,
   config: DaemonConfig,
   sockets: Pick<WorkspaceSockets, "pathOf">,
@@ -33,7 +33,7 @@ export function daemonHandlers(
         uptimeMs: Math.floor(ports.clock.now() - ports.startedAt),
         home: ports.home,
         socket: ports.socketPath,
-        policy: { path: rules.path, trouble: rules.trouble()?.message ?? null },
+        policy: rules && { path: rules.path, trouble: rules.trouble()?.message ?? null },
       },
       account: { userId: peer.person.user(), name: peer.person.name() },
       broker: {

@@ -95,7 +95,7 @@ function records(examined: Examined): Check {
 const workspaceChecks: readonly ((examined: Examined) => Check | Promise<Check>)[] = [link, clocks, records];
 
 /** The person's rules: what holds where the file can't be read, and where in it the mistake is. */
-function policy(rules: Pick<Rules, "path" | "trouble">): Check {
+function policy(rules: Rules): Check {
   const trouble = rules.trouble();
   if (!trouble) return good("policy", rules.path);
   return bad("policy", `The rules before are in force: ${trouble.message}`, trouble.hint);
@@ -126,7 +126,7 @@ export async function doctor(
   peer: Peer,
   sessions: Sessions,
   delivery: Delivery,
-  rules: Pick<Rules, "path" | "trouble">,
+  rules: Rules | null,
 ): Promise<{ checks: Check[] }> {
   const broken = peer
     .broken()
@@ -140,7 +140,12 @@ export async function doctor(
   });
   const heard = sessions.list().map((one) => looked(`session ${one.name}`, () => session(one, delivery)));
   return {
-    checks: [...broken, policy(rules), ...(await Promise.all(each)).flat(), ...(await Promise.all(heard))],
+    checks: [
+      ...broken,
+      ...(rules ? [policy(rules)] : []),
+      ...(await Promise.all(each)).flat(),
+      ...(await Promise.all(heard)),
+    ],
   };
 }
 

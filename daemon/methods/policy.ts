@@ -1,4 +1,5 @@
 /** policy.show, save, test */
+import { MeshError } from "#protocol/errors.ts";
 import type { Handlers } from "#protocol/registry.ts";
 import type { Caller } from "#sdk/peer.ts";
 import type { Verdict } from "../policy/decide.ts";
@@ -7,18 +8,28 @@ import type { Rules } from "../policy/rules.ts";
 import type { Sessions } from "../sessions.ts";
 
 export function policyHandlers(
-  rules: Omit<Rules, "onChange" | "close">,
+  rules: Rules | null,
   judge: Pick<Judge, "imagine">,
   sessions: Pick<Sessions, "find">,
 ): Handlers<Caller>["policy"] {
+  /** @throws MeshError not_allowed where a client sees one workspace alone */
+  const own = (): Rules => {
+    if (rules) return rules;
+    throw new MeshError(
+      "not_allowed",
+      "The rules are of all workspaces.",
+      "Ask at the daemon's own socket, outside of here.",
+    );
+  };
+
   return {
     show: () => ({
-      path: rules.path,
-      trouble: rules.trouble()?.message ?? null,
-      policy: rules.now(),
-      text: rules.text(),
+      path: own().path,
+      trouble: own().trouble()?.message ?? null,
+      policy: own().now(),
+      text: own().text(),
     }),
-    save: ({ text }) => ({ path: rules.path, policy: rules.save(text) }),
+    save: ({ text }) => ({ path: own().path, policy: own().save(text) }),
     test(imagined) {
       const session = imagined.to === undefined ? null : sessions.find(imagined.to);
       const { rule, verdict } = judge.imagine(imagined, session);

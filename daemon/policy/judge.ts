@@ -49,11 +49,11 @@ export function createJudge(peer: Peer, policy: () => Policy) {
   const countsOf = (
     session: AttachedSession,
     { opened, given, message }: Waiting,
+    { session: speaker, label }: ReturnType<typeof addressOf>,
     admitted: readonly Waiting[],
   ): Facts["counts"] => {
     const { workspace } = opened;
     const { member, address } = message.from;
-    const { session: speaker, label } = addressOf(workspace, member, given.id);
     const also = admitted.filter((one) => one.opened === opened && one.message.from.member === member);
     return {
       turn() {
@@ -87,7 +87,7 @@ export function createJudge(peer: Peer, policy: () => Policy) {
         hops: said.session === null ? (said.hops ?? 0) : said.hops,
         isReleased: given.isReleased,
         session: { ...faceOf(session), inbound: way.inbound, isIdle: way.wakes },
-        counts: countsOf(session, waiting, admitted),
+        counts: countsOf(session, waiting, said, admitted),
       };
       return decide(policy(), facts).verdict;
     },

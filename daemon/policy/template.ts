@@ -4,7 +4,7 @@ export const TEMPLATE = `# Which messages come before your Claude sessions, and 
 
 # Rules for what others send, in order: the first that fits decides; what fits none is accepted. All conditions of a rule
 # have to fit; each may be one value or a list.
-#   from       a member's name, alice/payments for one session, or a member's id
+#   from       a member's name, alice/payments for one session, or a member's id, which stays when the name changes
 #   role       owner, admin, member, guest: the sender's
 #   workspace  its name
 #   kind       direct (to you), session (to a session by its name), topic, group, everyone, mention
