@@ -67,7 +67,7 @@ export function createJudge(peer: Peer, policy: () => Policy) {
         );
         return timesShown(workspace, given, Math.floor(peer.now()) - REPEATS_MS) + same.length;
       },
-      roomAt: (rate) => roomAt(workspace, member, rate - also.length, peer.now()),
+      roomAt: (rate) => roomAt(workspace, given, rate - also.length, peer.now()),
       wakeups: () => woken(session.name),
     };
   };

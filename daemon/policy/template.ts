@@ -20,7 +20,7 @@ quiet:
 #  - { from: "22:00", to: "07:00" }
 #  - { from: "12:00", to: "13:00", days: [mon, tue, wed, thu, fri], urgent: accept }  # lets --priority now through
 
-# Messages of one peer that are shown in a minute; what is beyond waits for the next one.
+# Messages of one peer that a session is shown in a minute; what is beyond waits for the next one.
 rate: 120
 
 # Sessions that answer each other with nobody typing: so many times, then it is held for you.

@@ -47,7 +47,7 @@ function orDefault<T extends z.ZodType>(schema: T) {
 export const policy = z.strictObject({
   inbound: orDefault(z.array(inboundRule).max(500).default([])),
   quiet: orDefault(z.array(quietHours).max(50).default([])),
-  /** Messages of one peer that are shown in a minute. */
+  /** Messages of one peer that a session is shown in a minute. */
   rate: orDefault(z.int().min(1).max(10_000).default(120)),
   hops: orDefault(z.int().min(1).max(1000).default(8)),
   /** The same words, from the same to the same within ten minutes. */

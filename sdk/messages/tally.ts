@@ -48,14 +48,19 @@ export function timesShown(
   return Number(row?.n ?? 0);
 }
 
-/** When that sender's messages of the last minute are fewer than `limit` again, in ms; null: they are. */
-export function roomAt(workspace: Workspace, sender: string, limit: number, now: number): number | null {
+/** When the sender's messages that the session was shown in the last minute are fewer than `limit` again, in ms; null: they are. */
+export function roomAt(
+  workspace: Workspace,
+  { sender, session }: { sender: string; session: string },
+  limit: number,
+  now: number,
+): number | null {
   if (limit <= 0) return now + MINUTE_MS;
   const row = workspace.replica.db
     .sql(
-      `SELECT at FROM deliveries WHERE at > ? AND sender = ? AND state IN ('posting', 'shown', 'kept', 'seen', 'possible')
+      `SELECT at FROM deliveries WHERE at > ? AND sender = ? AND session = ? AND state IN ('posting', 'shown', 'kept', 'seen', 'possible')
        ORDER BY at DESC LIMIT 1 OFFSET ?`,
     )
-    .get(Math.floor(now) - MINUTE_MS, sender, limit - 1);
+    .get(Math.floor(now) - MINUTE_MS, sender, session, limit - 1);
   return row ? Number(row.at) + MINUTE_MS : null;
 }
