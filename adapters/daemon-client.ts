@@ -1,6 +1,7 @@
 /** A client of the daemon's socket: hello and the first request leave in one write. */
 import { connect, type Socket } from "node:net";
 import { fromErrorShape, MeshError } from "#protocol/errors.ts";
+import type { Approval } from "#protocol/features/approval.ts";
 import type { Client } from "#protocol/registry.ts";
 import {
   createSocketDecoder,
@@ -16,6 +17,8 @@ export type DaemonClient = {
   daemon: Client;
   /** What the daemon said of itself. */
   welcome: Promise<SocketWelcome>;
+  /** Called for each request that waits for the person's yes. */
+  onHeld(listener: (approval: Approval) => void): void;
   /** Resolves when the connection has ended, from either side. */
   closed: Promise<void>;
   close(): void;
@@ -44,6 +47,7 @@ function clientOn(socket: Socket, hello: SocketHello): DaemonClient {
   const pending = new Map<number, Pending>();
   let nextId = 1;
   let failure: MeshError | null = null;
+  let held = (_: Approval) => {};
   let welcomed = (_: SocketWelcome) => {};
   let unwelcome = (_: MeshError) => {};
   const welcome = new Promise<SocketWelcome>((resolve, reject) => {
@@ -59,6 +63,7 @@ function clientOn(socket: Socket, hello: SocketHello): DaemonClient {
     if (typeof data !== "object" || data === null || !("id" in data) || typeof data.id !== "number") return;
     const request = pending.get(data.id);
     if (type === "event" && "event" in data) request?.onEvent(data.event);
+    else if (type === "held" && "approval" in data && isApproval(data.approval)) held(data.approval);
     else if (type === "response" && "error" in data && isShape(data.error))
       request?.reject(fromErrorShape(data.error));
     else if (type === "response" && "result" in data) request?.resolve(data.result);
@@ -102,7 +107,15 @@ function clientOn(socket: Socket, hello: SocketHello): DaemonClient {
       socket.write(encodeSocketFrame({ type: "request", data: { id, method, params } }));
     });
 
-  return { daemon: methodsOf(request), welcome, closed, close: () => socket.destroy() };
+  return {
+    daemon: methodsOf(request),
+    welcome,
+    onHeld(listener) {
+      held = listener;
+    },
+    closed,
+    close: () => socket.destroy(),
+  };
 }
 
 /** Names come from the property path, so a method's name is never typed as a string. */
@@ -125,6 +138,11 @@ function isWelcome(value: unknown): value is SocketWelcome {
   return (
     typeof value === "object" && value !== null && "version" in value && typeof value.version === "string"
   );
+}
+
+/** By what tells it from anything else: the daemon has checked the rest. */
+function isApproval(value: unknown): value is Approval {
+  return typeof value === "object" && value !== null && "verb" in value && "until" in value;
 }
 
 function isShape(value: unknown): value is { code: string; message: string; hint: string } {

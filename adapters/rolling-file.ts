@@ -9,7 +9,8 @@ const MAX_BYTES = 5 * 1024 * 1024;
 /** The current one included. */
 const FILES = 5;
 
-export type RollingFile = { write(line: string): void };
+/** `write` answers whether the line is in the file. */
+export type RollingFile = { write(line: string): boolean };
 
 /** @throws the system's error when the file can't be had at all */
 export function openRollingFile(path: string, { maxBytes = MAX_BYTES, files = FILES } = {}): RollingFile {
@@ -36,8 +37,10 @@ export function openRollingFile(path: string, { maxBytes = MAX_BYTES, files = FI
         if (file && file.size > 0 && file.size + bytes.length > maxBytes) roll();
         file ??= open(path);
         file.size += writeSync(file.fd, bytes);
+        return true;
       } catch {
         // Dropped, as said above; the next line tries again.
+        return false;
       }
     },
   };

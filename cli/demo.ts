@@ -21,7 +21,8 @@ export type Stage = {
   clear(): Promise<void>;
 };
 
-type Person = { name: string; child: DaemonChild; client: DaemonClient };
+/** `own`: as the person at a terminal, whom nobody asks; `client`: as their session. */
+type Person = { name: string; child: DaemonChild; own: DaemonClient; client: DaemonClient };
 
 const START_LIMIT_MS = 10_000;
 const LOOK_AGAIN_MS = 10;
@@ -38,8 +39,9 @@ export function openStage(): Stage {
       limitMs: START_LIMIT_MS,
       home,
     });
-    const hello = { client: "cli", version: VERSION, session: name } as const;
-    return { name, child, client: await connectDaemon(socketPath(home), hello) };
+    const connect = (session?: string) =>
+      connectDaemon(socketPath(home), { client: "cli", version: VERSION, session });
+    return { name, child, own: await connect(), client: await connect(name) };
   };
 
   return {
@@ -65,9 +67,10 @@ export function openStage(): Stage {
   };
 }
 
-async function end({ child, client }: Person): Promise<void> {
-  await client.daemon.daemon.stop({}).catch(() => {});
+async function end({ child, own, client }: Person): Promise<void> {
+  await own.daemon.daemon.stop({}).catch(() => {});
   await child.ended;
+  own.close();
   client.close();
 }
 
@@ -83,7 +86,7 @@ async function meet(alice: Person, bob: Person, show: (step: Step) => Promise<vo
     did: "workspace",
     text: "makes the workspace demo: its keys are hers, not the broker's",
   });
-  const { url } = await a.invite.create({ workspace: "demo" });
+  const { url } = await alice.own.daemon.invite.create({ workspace: "demo" });
   await show({
     who: "alice",
     did: "invite",
@@ -95,7 +98,7 @@ async function meet(alice: Person, bob: Person, show: (step: Step) => Promise<vo
     did: "session",
     text: "has a Claude session in ~/payments: its address is bob/payments",
   });
-  const { member } = await b.invite.accept({ url, waitMs: START_LIMIT_MS });
+  const { member } = await bob.own.daemon.invite.accept({ url, waitMs: START_LIMIT_MS });
   await show({ who: "bob", did: "join", text: `joins by the link, as ${member.role}` });
   await until(async () => {
     const { peers } = await a.peer.list({ workspace: "demo" });

@@ -8,7 +8,11 @@ export const GLOBAL_FLAGS = {
   mesh: { type: "string", value: "W", about: "the same, in old words" },
   json: { type: "boolean", about: "one JSON value on stdout; a stream: one a line" },
   quiet: { type: "boolean", about: "no text, only the exit code" },
-  timeout: { type: "string", value: "T", about: "how long to wait at most; 10s without it" },
+  timeout: {
+    type: "string",
+    value: "T",
+    about: "how long to wait at most; 10s without it, 100s for the person's yes",
+  },
   "no-start": { type: "boolean", about: "fail where no daemon runs, instead of starting one" },
   session: { type: "string", value: "S", about: "speak as that session: a name, or its client's id" },
   "approval-mode": {

@@ -1,7 +1,7 @@
 /** `claudemesh VERB …`: find the verb, ask the daemon, print, end with the right code. */
 import { writeSync } from "node:fs";
 import { connectCurrent } from "#adapters/current-daemon.ts";
-import type { DaemonClient } from "#adapters/daemon-client.ts";
+import { connectDaemon, type DaemonClient } from "#adapters/daemon-client.ts";
 import { clientSocket, homePath } from "#adapters/home.ts";
 import { isFirstTime } from "#adapters/once.ts";
 import { VERSION } from "#adapters/version.ts";
@@ -12,6 +12,7 @@ import { duration, oneOf, string } from "./input.ts";
 import { parse } from "./parse.ts";
 import { verbs } from "./registry.ts";
 import type { Context } from "./verb.ts";
+import { heldText } from "./verbs/approvals.ts";
 
 /** The daemon's own answer to a wait that ran out comes first. */
 const GRACE_MS = 500;
@@ -39,10 +40,41 @@ async function run(argv: readonly string[]): Promise<void> {
   const quiet = options.quiet === true;
   const timeoutMs = duration(string(options.timeout) ?? "10s", "--timeout");
   const mode = oneOf(options["approval-mode"], "--approval-mode", APPROVAL_MODES);
-  const session = string(options.session) ?? process.env.CLAUDE_CODE_SESSION_ID;
+  const { CLAUDE_CODE_SESSION_ID: around, CLAUDECODE } = process.env;
+  const inside = around !== undefined || CLAUDECODE !== undefined || undefined;
+  // A verb that has a flag of that name means another session than the one that speaks.
+  const session = (verb.options?.session ? undefined : string(options.session)) ?? around;
+  const patienceMs = options.timeout === undefined ? undefined : timeoutMs;
+  const hello: SocketHello = { client: "cli", version: VERSION, session, mode, inside, patienceMs };
   let client: DaemonClient | null = null;
-  let limit: NodeJS.Timeout | undefined;
+  let limit: NodeJS.Timeout | null = null;
   let stopShowing = () => {};
+
+  const giveTime = (ms: number) => {
+    if (limit) clearTimeout(limit);
+    limit = setTimeout(() => {
+      stopShowing();
+      fail(
+        new MeshError(
+          "timeout",
+          `Waited ${timeoutMs} ms for the daemon's answer to "${verb.name}".`,
+          "Give it longer with --timeout, or see `claudemesh status`.",
+        ),
+        json,
+      );
+    }, ms + GRACE_MS);
+  };
+
+  /** Tells what waits for a yes, and waits along. */
+  const heeding = (connected: DaemonClient): DaemonClient => {
+    connected.onHeld((approval) => {
+      stopShowing();
+      // Where no time was counted, none is now.
+      if (limit) giveTime(Date.parse(approval.until) - Date.now() + timeoutMs);
+      if (!quiet) out(2, json ? `${JSON.stringify({ held: approval })}\n` : `${heldText(approval)}\n`);
+    });
+    return connected;
+  };
 
   const context: Context = {
     args,
@@ -52,7 +84,6 @@ async function run(argv: readonly string[]): Promise<void> {
     timeoutMs,
     workspace: string(options.workspace) ?? string(options.mesh) ?? process.env.CLAUDEMESH_WORKSPACE,
     async daemon() {
-      const hello: SocketHello = { client: "cli", version: VERSION, session, mode };
       const { path, isGiven } = clientSocket();
       // Behind a socket that was handed over stands somebody else's daemon.
       const mayStart = options["no-start"] !== true && !isGiven;
@@ -67,7 +98,11 @@ async function run(argv: readonly string[]): Promise<void> {
           if (!isSaid) context.note(text);
         },
       });
-      return client.daemon;
+      return heeding(client).daemon;
+    },
+    async connect() {
+      client = heeding(await connectDaemon(clientSocket().path, hello));
+      return client;
     },
     print(value, text, gone) {
       if (json) out(1, `${JSON.stringify(value)}\n`, gone);
@@ -82,21 +117,11 @@ async function run(argv: readonly string[]): Promise<void> {
       stopShowing = showWaiting(what, (text) => out(2, text));
       return work.finally(stopShowing);
     },
-    limited() {
-      clearTimeout(limit);
-      limit = setTimeout(() => {
-        stopShowing();
-        fail(
-          new MeshError(
-            "timeout",
-            `Waited ${timeoutMs} ms for the daemon's answer to "${verb.name}".`,
-            "Give it longer with --timeout, or see `claudemesh status`.",
-          ),
-          json,
-        );
-      }, timeoutMs + GRACE_MS);
+    limited: () => giveTime(timeoutMs),
+    endless() {
+      if (limit) clearTimeout(limit);
+      limit = null;
     },
-    endless: () => clearTimeout(limit),
     closed: () => client?.closed ?? Promise.resolve(),
   };
   await verb.run(context);

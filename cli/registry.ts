@@ -2,12 +2,14 @@
 import { oneOf } from "./input.ts";
 import type { Verb } from "./verb.ts";
 import { accountVerbs } from "./verbs/account.ts";
+import { approvalVerbs } from "./verbs/approvals.ts";
 import { auditVerbs } from "./verbs/audit.ts";
 import { backupVerbs } from "./verbs/backup.ts";
 import { daemonVerbs } from "./verbs/daemon.ts";
 import { demo } from "./verbs/demo.ts";
 import { deviceVerbs } from "./verbs/devices.ts";
 import { doctor } from "./verbs/doctor.ts";
+import { grantVerbs } from "./verbs/grant.ts";
 import { groupVerbs } from "./verbs/group.ts";
 import { helpPage } from "./verbs/help.ts";
 import { identityVerbs } from "./verbs/identity.ts";
@@ -88,11 +90,13 @@ export const verbs: readonly Verb[] = [
   ...workspaceVerbs,
   ...inviteVerbs,
   ...peerVerbs,
+  ...grantVerbs,
   ...messageVerbs,
   ...topicVerbs,
   ...sessionVerbs,
   ...groupVerbs,
   ...policyVerbs,
+  ...approvalVerbs,
   ...auditVerbs,
   ...meVerbs,
   ...installVerbs,

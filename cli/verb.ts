@@ -1,4 +1,5 @@
 /** What a verb is: how it is called, and one function that asks the daemon and prints. */
+import type { DaemonClient } from "#adapters/daemon-client.ts";
 import type { Client } from "#protocol/registry.ts";
 
 /** As Node's parseArgs takes it, with what help, docs and completions say of it. */
@@ -24,6 +25,8 @@ export type Context = {
   workspace: string | undefined;
   /** Connects, and starts the daemon first where that is needed. */
   daemon(): Promise<Client>;
+  /** To the daemon as it is: none is started or replaced. @throws MeshError daemon_unreachable */
+  connect(): Promise<DaemonClient>;
   /**
    * Exactly one of the two goes to stdout: `json` under --json, `text` else. A reader that has gone (`… | head`) ends the
    * process, and is no error; with `gone` it is the verb's to end.

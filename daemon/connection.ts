@@ -88,6 +88,7 @@ export function createServe({
     };
 
     const wireOf = (id: number): Wire => ({
+      held: (approval) => send({ type: "held", data: { id, approval } }),
       emit: (event) => send({ type: "event", data: { id, event } }),
       ended: (run) => void (ended ? run() : endings.add(run)),
       openStream() {

@@ -1,14 +1,25 @@
 /** A daemon from its parts: the person's peer, the sessions attached to it, and the door that clients come in by. */
 import type { MeshError } from "#protocol/errors.ts";
+import { FREE } from "#protocol/method.ts";
+import { deviceName } from "#sdk/features/account.ts";
 import { createPeer } from "#sdk/peer.ts";
 import { abilities } from "#sdk/registry.ts";
 import { brokerForNew } from "#sdk/which-broker.ts";
 import { PERSONAL } from "#sdk/which-workspace.ts";
+import { answerAbout, createApprovals } from "./approvals.ts";
 import { createServe, type Serve } from "./connection.ts";
+import { createConsent } from "./consent.ts";
 import { createDelivery } from "./delivery/delivery.ts";
 import { type Answer, createDispatch } from "./dispatch.ts";
 import { createDoors } from "./door.ts";
-import { noDelivery, noPolicing, noSessions, onlyWorkspace } from "./one-workspace.ts";
+import {
+  noApprovals,
+  noDecisions,
+  noDelivery,
+  noPolicing,
+  noSessions,
+  onlyWorkspace,
+} from "./one-workspace.ts";
 import { createJudge } from "./policy/judge.ts";
 import { openRules } from "./policy/rules.ts";
 import type { DaemonConfig, DaemonPorts } from "./ports.ts";
@@ -29,7 +40,13 @@ export type Daemon = {
 };
 
 export async function createDaemon(ports: DaemonPorts, config: DaemonConfig): Promise<Daemon> {
-  const peer = await createPeer(ports, { name: config.name, host: config.host }, abilities);
+  const approvals = createApprovals(ports);
+  const answering = answerAbout(
+    approvals,
+    () => peer.account.user,
+    (dev) => deviceName(peer, dev),
+  );
+  const peer = await createPeer(ports, { name: config.name, host: config.host, answering }, abilities);
   const isNew = !peer.person.isLoggedOut() && peer.opened().length + peer.broken().length === 0;
   if (isNew) await peer.create(PERSONAL, brokerForNew(config.brokers, peer.person));
   const sessions = createSessions(peer);
@@ -47,12 +64,15 @@ export async function createDaemon(ports: DaemonPorts, config: DaemonConfig): Pr
   const doors = createDoors(log);
   const serveWith = (answer: Answer, connections: number) =>
     doors.door(createServe({ answer, version, pid, log, timers }), connections);
-  const common = { version, log, isStopping: () => stopping };
+  const consent = createConsent(peer, approvals, ports.decisions, () =>
+    peer.person.isLoggedOut() ? config.host : deviceName(peer, peer.account.device.id),
+  );
+  const common = { version, log, consent, isStopping: () => stopping };
 
   const sockets: WorkspaceSockets = createWorkspaceSockets(peer, ports, (id, path) => {
     const only = onlyWorkspace(peer, id);
     const { broker } = only.writable(undefined).workspace;
-    const own = { ...ports, socketPath: path };
+    const own = { ...ports, socketPath: path, decisions: noDecisions };
     const answer = createDispatch({
       ...common,
       handlers: handlersOf(
@@ -60,19 +80,20 @@ export async function createDaemon(ports: DaemonPorts, config: DaemonConfig): Pr
         noSessions,
         noDelivery,
         noPolicing,
+        noApprovals,
         own,
         { ...config, brokers: { given: broker, embedded: null } },
         sockets,
       ),
       session: noSessions.caller,
-      most: ["read", "write"],
+      most: FREE,
       async changed() {},
     });
     return serveWith(answer, WORKSPACE_CONNECTIONS);
   });
   const answer = createDispatch({
     ...common,
-    handlers: handlersOf(peer, sessions, delivery, { rules, judge }, ports, config, sockets),
+    handlers: handlersOf(peer, sessions, delivery, { rules, judge }, approvals, ports, config, sockets),
     session: callerOf,
     // A workspace may have come, gone, or another name.
     changed: sockets.sync,

@@ -1,14 +1,16 @@
-/** One request of a client of the socket, checked for scope and shape before it is answered. */
+/** One request of a client of the socket, checked for scope, shape and consent before it is answered. */
 import { fromSystem } from "#adapters/system-error.ts";
 import { type ErrorShape, errorShape, MeshError } from "#protocol/errors.ts";
+import type { Approval } from "#protocol/features/approval.ts";
 import { firstIssue } from "#protocol/json.ts";
-import type { MethodSchema, Scope } from "#protocol/method.ts";
+import { FREE, type MethodSchema, SCOPES, type Scope } from "#protocol/method.ts";
 import { didYouMean } from "#protocol/nearest.ts";
 import { isNewer } from "#protocol/newer.ts";
 import type { Log } from "#protocol/ports.ts";
 import { type Handlers, methods } from "#protocol/registry.ts";
 import type { ApprovalMode, SocketHello, SocketRequest, SocketResponse } from "#protocol/socket.ts";
 import type { Caller } from "#sdk/peer.ts";
+import { type Consent, isInside } from "./consent.ts";
 
 export type Dispatcher = {
   handlers: Handlers<Caller>;
@@ -16,6 +18,8 @@ export type Dispatcher = {
   log: Log;
   /** The attached session of that id, if there is one. */
   session(id: string): Caller["session"];
+  /** What isn't free for sessions passes by it. */
+  consent: Consent;
   /** What no client of this socket goes beyond; nothing is held back without it. */
   most?: readonly Scope[];
   /** Called after whatever may have changed something; the answer waits for it. */
@@ -27,6 +31,8 @@ export type Dispatcher = {
 /** What the request's connection does for it. */
 export type Wire = {
   emit(event: unknown): void;
+  /** The request waits for the person's yes. */
+  held(approval: Approval): void;
   /** Runs when the connection ends. */
   ended(run: () => void): void;
   /** Called before a stream is opened; the answer gives its place back. @throws MeshError busy */
@@ -35,20 +41,12 @@ export type Wire = {
 
 export type Answer = (hello: SocketHello, request: SocketRequest, wire: Wire) => Promise<SocketResponse>;
 
-/** What a kind of client may ask for. An adapter runs beside a model: nothing that changes who belongs. */
-const SCOPES: Record<string, readonly Scope[]> = {
-  adapter: ["read", "write"],
-  cli: ["read", "write", "admin"],
-  daemon: ["read", "write", "admin"],
-  other: ["read", "write", "admin"],
-};
-
-/** What each approval mode leaves of that. */
+/** What each approval mode lets through to be judged; none makes it more. */
 const MODES: Record<ApprovalMode, readonly Scope[]> = {
   plan: ["read"],
   "read-only": ["read"],
-  write: ["read", "write"],
-  yolo: ["read", "write", "admin"],
+  write: FREE,
+  yolo: SCOPES,
 };
 
 type Handler = (params: unknown, caller: Caller, emit: (event: unknown) => void) => unknown;
@@ -65,7 +63,7 @@ export function sharesTurn(method: string): boolean {
 }
 
 export function createDispatch(dispatcher: Dispatcher): Answer {
-  const { handlers, version, log, session, most, changed, isStopping } = dispatcher;
+  const { handlers, version, log, session, consent, most, changed, isStopping } = dispatcher;
   const handlerOf = (method: string): Handler => {
     const [noun = "", verb = ""] = method.split(".");
     // The table above knows only what Handlers must have, so the path is there.
@@ -74,19 +72,12 @@ export function createDispatch(dispatcher: Dispatcher): Answer {
 
   /** @throws MeshError not_allowed, refused */
   const requireScope = (hello: SocketHello, method: string, { scope, byPerson }: MethodSchema) => {
-    const { client, mode = "yolo" } = hello;
+    const { mode = "yolo" } = hello;
     if (byPerson && isInside(hello)) {
       throw new MeshError(
         "refused",
         `"${method}" is for the person alone, outside of a session.`,
         "Ask them to run it in a terminal of their own.",
-      );
-    }
-    if (!SCOPES[client]?.includes(scope)) {
-      throw new MeshError(
-        "not_allowed",
-        `"${method}" is not for this kind of client.`,
-        "Run it in a terminal.",
       );
     }
     if (most?.includes(scope) === false) {
@@ -105,16 +96,30 @@ export function createDispatch(dispatcher: Dispatcher): Answer {
     }
   };
 
+  /** @throws MeshError not_allowed, refused, and writes it down where that isn't free */
+  const requireAllowed = (hello: SocketHello, method: string, schema: MethodSchema) => {
+    try {
+      requireScope(hello, method, schema);
+    } catch (error) {
+      if (error instanceof MeshError) consent.refused({ hello, method, schema }, error);
+      throw error;
+    }
+  };
+
+  /** @throws MeshError daemon_unreachable */
+  const requireRunning = () => {
+    if (!isStopping()) return;
+    throw new MeshError("daemon_unreachable", "The daemon is stopping.", "Try again in a moment.");
+  };
+
   return async function answer(hello, { id, method, params }, wire) {
     let writes = false;
     let closeStream = () => {};
     try {
-      if (isStopping()) {
-        throw new MeshError("daemon_unreachable", "The daemon is stopping.", "Try again in a moment.");
-      }
+      requireRunning();
       const schema = TABLE.get(method);
       if (!schema) throw unknownMethod(method, hello.version, version);
-      requireScope(hello, method, schema);
+      requireAllowed(hello, method, schema);
       const parsed = schema.params.safeParse(params ?? {});
       if (!parsed.success)
         throw new MeshError(
@@ -122,10 +127,14 @@ export function createDispatch(dispatcher: Dispatcher): Answer {
           `Wrong parameters: ${firstIssue(parsed.error)}.`,
           skewBetween(hello.version, version) ?? "See `claudemesh help`.",
         );
-      if (schema.event) closeStream = wire.openStream();
       const caller = { session: hello.session ? session(hello.session) : null, ended: wire.ended };
+      const asked = { hello, method, schema, params: parsed.data, caller };
+      const mayGoOn = FREE.includes(schema.scope) ? parsed.data : await consent.ask(asked, wire.held);
+      // It may have waited for long.
+      requireRunning();
+      if (schema.event) closeStream = wire.openStream();
       writes = schema.scope !== "read";
-      return { id, result: await handlerOf(method)(parsed.data, caller, wire.emit) };
+      return { id, result: await handlerOf(method)(mayGoOn, caller, wire.emit) };
     } catch (error) {
       closeStream();
       return { id, error: shapeOf(error, log, method) };
@@ -133,11 +142,6 @@ export function createDispatch(dispatcher: Dispatcher): Answer {
       if (writes) await changed();
     }
   };
-}
-
-/** Whether it comes from inside of a session: from its adapter, or in its name. */
-function isInside({ client, session }: SocketHello): boolean {
-  return client === "adapter" || session !== undefined;
 }
 
 /** Two releases at work: what one of them doesn't know is no slip of the person's. */

@@ -21,6 +21,7 @@ import { ERRORS, errorShape, type MeshError } from "#protocol/errors.ts";
 import type { Migration } from "#protocol/ports.ts";
 import { claudeFiles } from "./adapters/claude-files.ts";
 import { readConfigFile, writeConfigFile } from "./adapters/config-file.ts";
+import { openDecisionLog } from "./adapters/decision-log.ts";
 import { startEmbeddedBroker } from "./adapters/embedded-broker.ts";
 import { examineHome } from "./adapters/examine-home.ts";
 import { fileKeychain } from "./adapters/keychain.ts";
@@ -126,6 +127,7 @@ async function run(options: Options): Promise<void> {
     socketPath: socket,
     workspaceSocket: (slug: string) => workspaceSocketPath(home, slug),
     listen: listenUnix,
+    decisions: openDecisionLog(join(home, "logs", "decisions.jsonl")),
     claude: claudeFiles,
     policy: policyFile(home),
     startedAt: systemClock.now(),

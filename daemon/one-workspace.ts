@@ -4,7 +4,9 @@
  */
 import { MeshError } from "#protocol/errors.ts";
 import type { Opened, Peer } from "#sdk/peer.ts";
+import type { Approvals } from "./approvals.ts";
 import type { Delivery } from "./delivery/delivery.ts";
+import type { Decisions } from "./ports.ts";
 import type { Policing } from "./registry.ts";
 import type { Sessions } from "./sessions.ts";
 
@@ -121,3 +123,7 @@ export const noPolicing: Policing = {
   rules: null,
   judge: { imagine: refuse },
 };
+
+/** What waits for a yes may be about other workspaces. */
+export const noApprovals: Approvals = { hold: refuse, waiting: refuse, past: refuse, decide: refuse };
+export const noDecisions: Decisions = { append: refuse, newest: refuse };

@@ -1,4 +1,5 @@
 /** What a daemon is given beyond what its peer needs. */
+import type { Decision } from "#protocol/features/approval.ts";
 import type { PeerPorts } from "#sdk/ports.ts";
 import type { Brokers } from "#sdk/which-broker.ts";
 import type { Serve } from "./connection.ts";
@@ -10,6 +11,14 @@ export type SocketServer = {
   end(): void;
 };
 
+/** What was decided of requests that aren't free: it only grows. */
+export type Decisions = {
+  /** Whether it is written down. */
+  append(decision: Decision): boolean;
+  /** Oldest first. */
+  newest(limit: number): Decision[];
+};
+
 /** A client that runs here. `config`: the folder of its configuration; `inbox`: its adapter can write to it. */
 export type ClaudeClient = { pid: number; config: string; inbox: boolean };
 
@@ -19,7 +28,7 @@ export type ClaudeFiles = {
   state(client: ClaudeClient): { session: string; status: string; version: string } | null;
   /** Runs after each change of that, until the answer is called. */
   onState(client: ClaudeClient, run: () => void): () => void;
-  /** Each line that comes to that session's transcript, and at first the last ones that are there. */
+  /** Each line that comes to that session's transcript, from the first `look` on; at first the last ones that are there. */
   follow(
     of: ClaudeClient & { session: string },
     line: (line: string) => void,
@@ -54,6 +63,7 @@ export type DaemonPorts = PeerPorts & {
   workspaceSocket(slug: string): string;
   /** @throws MeshError refused, or the system's error, when there can't be a socket at that path */
   listen(path: string, serve: Serve): Promise<SocketServer>;
+  decisions: Decisions;
   claude: ClaudeFiles;
   policy: PolicyFile;
   startedAt: number;

@@ -5,8 +5,10 @@ import { backupHandlers } from "#sdk/features/backup.ts";
 import { deviceHandlers } from "#sdk/features/device.ts";
 import type { Caller, Peer } from "#sdk/peer.ts";
 import { peerHandlersOf } from "#sdk/registry.ts";
+import type { Approvals } from "./approvals.ts";
 import type { Delivery } from "./delivery/delivery.ts";
 import { whoamiHandler } from "./methods/account.ts";
+import { approvalHandlers } from "./methods/approval.ts";
 import { daemonHandlers } from "./methods/daemon.ts";
 import { feedHandlers } from "./methods/feed.ts";
 import { hookHandlers } from "./methods/hook.ts";
@@ -26,6 +28,7 @@ export function handlersOf(
   sessions: Sessions,
   delivery: Delivery,
   { rules, judge }: Policing,
+  approvals: Approvals,
   ports: DaemonPorts,
   config: DaemonConfig,
   sockets: Pick<WorkspaceSockets, "pathOf">,
@@ -37,6 +40,7 @@ export function handlersOf(
       ...backupHandlers(peer, config.brokers),
       ...whoamiHandler(peer, ports, config.brokers),
     },
+    approval: approvalHandlers(peer, approvals, ports.decisions),
     device: deviceHandlers(peer),
     daemon: daemonHandlers(peer, sessions, delivery, rules, ports, config, sockets),
     feed: feedHandlers(peer),

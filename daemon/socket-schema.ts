@@ -7,6 +7,8 @@ export const socketHello = z.strictObject({
   version: z.string().max(50),
   session: z.string().max(100).optional(),
   mode: z.enum(["plan", "read-only", "write", "yolo"]).optional(),
+  inside: z.boolean().optional(),
+  patienceMs: z.int().min(1).max(86_400_000).optional(),
 }) satisfies z.ZodType<SocketHello, unknown>;
 
 export const socketRequest = z.strictObject({

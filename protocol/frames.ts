@@ -153,6 +153,17 @@ export const answer = z.strictObject({
 });
 export const answered = z.strictObject({ type: z.literal("answered"), request });
 
+/**
+ * Whom this member doesn't want to hear, all of them: what they send to the member alone isn't pushed from here on, nor is it told
+ * that they are there. They can't tell. A `read` still gives it.
+ */
+export const block = z.strictObject({
+  type: z.literal("block"),
+  request,
+  members: z.array(id).max(LIMITS.blocks),
+});
+export const blocked = z.strictObject({ type: z.literal("blocked"), request });
+
 /** The device that the signal `number` was for isn't connected. */
 export const gone = z.strictObject({ type: z.literal("gone"), dev: id, number: z.int().min(1) });
 
@@ -195,6 +206,7 @@ export const fromDevice = z.discriminatedUnion("type", [
   mail,
   requests,
   answer,
+  block,
 ]);
 export const fromBroker = z.discriminatedUnion("type", [
   challenge,
@@ -208,6 +220,7 @@ export const fromBroker = z.discriminatedUnion("type", [
   mailed,
   requested,
   answered,
+  blocked,
   heartbeat,
   error,
 ]);

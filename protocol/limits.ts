@@ -29,6 +29,8 @@ export const LIMITS = {
   presencePush: 200,
   /** Messages in one `message.read`. */
   readsAtOnce: 500,
+  /** Members whom one may have blocked at the broker. */
+  blocks: 500,
   /** Requests to join by one invite that may wait at once. */
   joinRequests: 20,
   /** Days after which one that nobody answered is forgotten. */

@@ -2,8 +2,17 @@
 import { z } from "zod";
 import { recordId } from "./schema.ts";
 
-/** read: sees; write: says or changes what is mine; admin: changes the daemon or who belongs. */
-export type Scope = "read" | "write" | "admin";
+export const SCOPES = ["read", "write", "reach-out", "admin", "destructive"] as const;
+
+/**
+ * What kind of thing a method does. read: sees · write: says, or changes what is mine and can be changed back · reach-out:
+ * gives somebody something that they didn't have, or lets them in · admin: changes the daemon, or who may do what ·
+ * destructive: can't be undone. From inside of a Claude session the last three need the person's yes.
+ */
+export type Scope = (typeof SCOPES)[number];
+
+/** What a session does without being asked. */
+export const FREE: readonly Scope[] = ["read", "write"];
 
 export type MethodSchema = {
   scope: Scope;
@@ -20,6 +29,20 @@ export type FeatureMethods = Record<string, MethodSchema>;
 /** Keeps each method's own types while checking the shape. */
 export function methods<const T extends FeatureMethods>(table: T): T {
   return table;
+}
+
+const secrets = new WeakSet<z.ZodType>();
+
+/** Marks what is told to nobody who is asked about a request: passphrases, codes, links, files. */
+export function secret<T extends z.ZodType>(schema: T): T {
+  secrets.add(schema);
+  return schema;
+}
+
+export function isSecret(schema: z.ZodType): boolean {
+  if (secrets.has(schema)) return true;
+  const inner = schema instanceof z.ZodOptional ? schema.unwrap() : null;
+  return inner instanceof z.ZodType && isSecret(inner);
 }
 
 /** A workspace's slug or id. Reads span all without it; writes follow the rule in docs/CLI.md. */

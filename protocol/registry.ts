@@ -1,6 +1,7 @@
 /** Every feature, one line each: what travels sealed (events) and what can be asked of a daemon (methods). */
 import type { z } from "zod";
 import * as account from "./features/account.ts";
+import * as approval from "./features/approval.ts";
 import * as audit from "./features/audit.ts";
 import * as daemon from "./features/daemon.ts";
 import * as group from "./features/group.ts";
@@ -26,6 +27,7 @@ export const events = {
 /** Noun → verb → schema: `message.send` is `methods.message.send`. */
 export const methods = {
   account: account.accountMethods,
+  approval: approval.approvalMethods,
   audit: audit.auditMethods,
   daemon: daemon.daemonMethods,
   device: account.deviceMethods,

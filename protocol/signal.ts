@@ -1,5 +1,6 @@
 /** What a signal carries, sealed: something told, or a question and its answer. */
 import { z } from "zod";
+import * as approval from "./features/approval.ts";
 import * as member from "./features/member.ts";
 import * as message from "./features/message.ts";
 
@@ -7,7 +8,7 @@ import * as message from "./features/message.ts";
 export const signals = { ...message.signals };
 
 /** Kind → schema of what one device asks another. */
-export const questions = { ...member.questions };
+export const questions = { ...approval.questions, ...member.questions };
 
 const told = z.union(Object.values(signals));
 const question = z.union(Object.values(questions));

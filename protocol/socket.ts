@@ -4,6 +4,7 @@
  */
 import type { ErrorShape } from "./errors.ts";
 import { MeshError } from "./errors.ts";
+import type { Approval } from "./features/approval.ts";
 import { LIMITS } from "./limits.ts";
 
 export const FORM_FEED = 0x0c;
@@ -19,10 +20,16 @@ export type SocketHello = {
   version: string;
   session?: string | undefined;
   mode?: ApprovalMode | undefined;
+  /** It runs inside of a Claude session, whichever it speaks for; who names a session counts as one anyway. */
+  inside?: boolean | undefined;
+  /** How long a request of its may wait for the person's yes. */
+  patienceMs?: number | undefined;
 };
 export type SocketWelcome = { version: string; pid: number };
 export type SocketRequest = { id: number; method: string; params: unknown };
 export type SocketResponse = { id: number; result: unknown } | { id: number; error: ErrorShape };
+/** Request `id` waits for the person's yes; its response comes when that is decided. */
+export type SocketHeld = { id: number; approval: Approval };
 /** Part of the stream that request `id` opened. */
 export type SocketEvent = { id: number; event: unknown };
 
@@ -31,6 +38,7 @@ export type SocketFrame =
   | { type: "welcome"; data: SocketWelcome }
   | { type: "request"; data: SocketRequest }
   | { type: "response"; data: SocketResponse }
+  | { type: "held"; data: SocketHeld }
   | { type: "event"; data: SocketEvent }
   | { type: "error"; data: ErrorShape };
 

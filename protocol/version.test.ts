@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { z } from "zod";
 import { utf8 } from "./bytes.ts";
 import { chainEntry } from "./chain/entries.ts";
+import type { Approval } from "./features/approval.ts";
 import { face } from "./features/member.ts";
 import { fromBroker, fromDevice, outer } from "./frames.ts";
 import { sha256 } from "./hash.ts";
@@ -15,13 +16,28 @@ import pinned from "./wire-hash.json" with { type: "json" };
 
 const error = { code: "usage", message: "", hint: "" } as const;
 
+const approval: Approval = {
+  id: "",
+  state: "waiting",
+  method: "",
+  scope: "admin",
+  verb: "",
+  params: {},
+  workspace: null,
+  session: { id: null, name: null },
+  device: "",
+  at: "",
+  until: "",
+};
+
 /** Socket frames have types instead of schemas; one of each stands for them. */
 const socketFrames: SocketFrame[] = [
-  { type: "hello", data: { client: "cli", version: "", session: "" } },
+  { type: "hello", data: { client: "cli", version: "", session: "", inside: true, patienceMs: 1 } },
   { type: "welcome", data: { version: "", pid: 0 } },
   { type: "request", data: { id: 0, method: "", params: null } },
   { type: "response", data: { id: 0, result: null } },
   { type: "response", data: { id: 0, error } },
+  { type: "held", data: { id: 0, approval } },
   { type: "event", data: { id: 0, event: null } },
   { type: "error", data: error },
 ];

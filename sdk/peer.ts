@@ -14,6 +14,7 @@ import type { Feature } from "./feature.ts";
 import { type AskingToJoin, createAskingToJoin } from "./membership/asking.ts";
 import type { InviteSecret } from "./membership/invite.ts";
 import type { PeerPorts } from "./ports.ts";
+import type { Answering } from "./presence/self.ts";
 import { choose, requireShared } from "./which-workspace.ts";
 import type { Workspace } from "./workspace.ts";
 import { createWorkspaces } from "./workspaces.ts";
@@ -101,7 +102,7 @@ export type Abilities = {
 
 export async function createPeer(
   ports: PeerPorts,
-  options: { name: string; host: string },
+  options: { name: string; host: string; answering?: Answering },
   { features, reactions }: Abilities,
 ): Promise<Peer> {
   const database = openAccountDatabase(ports);
@@ -116,7 +117,11 @@ export async function createPeer(
     for (const listener of listeners) listener(where, happening);
   };
 
-  const workspaces = createWorkspaces(ports, database, person, features, { hear, sessions: () => sessions });
+  const workspaces = createWorkspaces(ports, database, person, features, {
+    hear,
+    sessions: () => sessions,
+    answering: options.answering ?? (() => undefined),
+  });
   const { opened, broken } = workspaces;
   const asking = createAskingToJoin(ports, person, database, workspaces.add);
 

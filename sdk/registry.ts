@@ -3,6 +3,7 @@ import type { Handlers } from "#protocol/registry.ts";
 import { auditHandlers } from "./features/audit.ts";
 import { focus, keepFocus } from "./features/focus.ts";
 import { followAlike } from "./features/following.ts";
+import { grant, grantHandlers, keepBlocks } from "./features/grant.ts";
 import { group, groupHandlers } from "./features/group.ts";
 import { inviteHandlers } from "./features/invite.ts";
 import { introduceMyself, member, peerHandlers } from "./features/member.ts";
@@ -20,7 +21,7 @@ import type { Abilities, Caller, Peer } from "./peer.ts";
 import type { Brokers } from "./which-broker.ts";
 
 export const abilities: Abilities = {
-  features: [workspace, member, session, focus, group, message, reading, notice, receipt, topic],
+  features: [workspace, member, grant, session, focus, group, message, reading, notice, receipt, topic],
   reactions: [
     learnName,
     introduceMyself,
@@ -30,6 +31,7 @@ export const abilities: Abilities = {
     giveToSession,
     keepFocus,
     bounceUnknown,
+    keepBlocks,
     createReceiptSender,
     createWordKeeper,
     tellReads,
@@ -43,7 +45,7 @@ export function peerHandlersOf(peer: Peer, brokers: Brokers) {
     group: groupHandlers(peer),
     invite: inviteHandlers(peer),
     message: messageHandlers(peer),
-    peer: { ...peerHandlers(peer), ...trustHandlers(peer) },
+    peer: { ...peerHandlers(peer), ...trustHandlers(peer), ...grantHandlers(peer) },
     topic: topicHandlers(peer),
     workspace: workspaceHandlers(peer, brokers),
   } satisfies Partial<Handlers<Caller>>;

@@ -15,6 +15,7 @@ import { createAnswers } from "./link/answers.ts";
 import { createLink, type Link, type LinkOwner } from "./link/link.ts";
 import { createApprovals } from "./membership/approvals.ts";
 import { chainSteps } from "./membership/chain.ts";
+import { blockedAtBroker, blockedMembers } from "./membership/grants.ts";
 import { createMembership } from "./membership/membership.ts";
 import { createTopicChanges } from "./membership/topic-changes.ts";
 import { createTrust } from "./membership/trust.ts";
@@ -22,7 +23,7 @@ import { createOutgoing } from "./outgoing/outgoing.ts";
 import { createReady } from "./outgoing/ready.ts";
 import type { PeerPorts } from "./ports.ts";
 import { createPresence } from "./presence/presence.ts";
-import { answerTo, faceOf } from "./presence/self.ts";
+import { type Answering, answerTo, faceOf } from "./presence/self.ts";
 import { createSignals } from "./presence/signals.ts";
 import { findingsOf, verifyAll } from "./replica/audit.ts";
 import { createHistory } from "./replica/history.ts";
@@ -42,6 +43,7 @@ export async function openWorkspace(
   listener: (happening: Happening) => void,
   sessions: () => readonly SessionFace[],
   document: Document,
+  answering: Answering,
 ) {
   const context = await createContext(ports, account, membering, features, listener);
   const { workspace, me, replica, keyring } = context;
@@ -98,7 +100,7 @@ export async function openWorkspace(
     present: () => presence.present(),
     send: (frame) => link?.send(frame),
     told: (told, from) => context.tell({ type: "told", told, from }),
-    asked: answerTo(sessions),
+    asked: answerTo(sessions, answering),
   });
   const presence = createPresence(context, {
     face: () => faceOf(context, signals.boot, sessions()),
@@ -107,6 +109,8 @@ export async function openWorkspace(
     claimed: (dev, { head, counters }) => context.heads.claimed(dev, head, counters.through),
     changed: (member, isChange, face) =>
       context.tell({ type: "peer", member, online: face !== null, face, changed: isChange }),
+    hidden: () => blockedMembers(replica.db),
+    untold: () => [...blockedMembers(replica.db), ...blockedAtBroker(replica)],
   });
   const resume = createResume(context, () => {
     membership.react();
@@ -274,6 +278,12 @@ export async function openWorkspace(
     propose: membership.propose,
     rootEntries: membership.rootEntries,
     renewKey: membership.renewKey,
+    /** Tells the broker whom I don't want to hear. @throws MeshError offline */
+    block: (members: readonly string[]) => link?.block(members) ?? Promise.reject(unknownThere()),
+    /** What a member said while they might not write is shown. */
+    unbar: incoming.unbar,
+    /** What the broker didn't push of what was said to me behind that sequence. @throws MeshError offline */
+    refetch: (since: number) => history.refetch(me, since),
     /** The account has another seed than before: what waits for it is opened. */
     seedsChanged: incoming.keysChanged,
     start: () => link?.start(),

@@ -12,6 +12,7 @@ import { foundWorkspace } from "./membership/found.ts";
 import { forgetInvite, type InviteSecret, keepInvite, keptInvite } from "./membership/invite.ts";
 import type { Broken, Opened } from "./peer.ts";
 import type { PeerPorts } from "./ports.ts";
+import type { Answering } from "./presence/self.ts";
 import { openWorkspace } from "./workspace.ts";
 
 export type Workspaces = ReturnType<typeof createWorkspaces>;
@@ -19,6 +20,7 @@ export type Workspaces = ReturnType<typeof createWorkspaces>;
 type Owner = {
   hear(where: Opened, happening: Happening): void;
   sessions(): readonly SessionFace[];
+  answering: Answering;
 };
 
 export function createWorkspaces(
@@ -101,6 +103,7 @@ export function createWorkspaces(
       (happening) => hear(one, happening),
       owner.sessions,
       document,
+      owner.answering,
     );
     const one: Opened = { slug: String(row.slug), used: row.used === 1, workspace };
     opened.push(one);

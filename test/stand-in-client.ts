@@ -144,7 +144,9 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
     working = true;
     show("busy");
     transcript.typed(text);
-    return [text, ...(await fire("UserPromptSubmit", { permission_mode: permissionMode, prompt: text }))];
+    const added = await fire("UserPromptSubmit", { permission_mode: permissionMode, prompt: text });
+    if (added.length > 0) transcript.added(added);
+    return [text, ...added];
   };
   const tool = async (): Promise<() => Promise<void>> => {
     await request(await typed("run the tests"), false);

@@ -87,4 +87,13 @@ export const MIGRATIONS: readonly Migration[] = [
       ) STRICT, WITHOUT ROWID;
     `,
   },
+  {
+    name: "0004-blocks",
+    sql: `
+      CREATE TABLE blocks (
+        workspace INTEGER NOT NULL REFERENCES workspaces, member TEXT NOT NULL, blocked TEXT NOT NULL,
+        since INTEGER NOT NULL, PRIMARY KEY (workspace, member, blocked)
+      ) STRICT, WITHOUT ROWID;
+    `,
+  },
 ];

@@ -103,6 +103,30 @@ export function openSqliteStore(path: string, database = openSqlite(path, MIGRAT
       return takeBytes(rows, maxBytes).records;
     },
 
+    async blocks(workspace) {
+      return database
+        .sql("SELECT member, blocked, since FROM blocks WHERE workspace = ?")
+        .all(numberOf(workspace))
+        .map((row) => ({
+          member: String(row.member),
+          blocked: String(row.blocked),
+          since: Number(row.since),
+        }));
+    },
+
+    async putBlocks(workspace, member, blocks) {
+      const number = numberOf(workspace);
+      const insert = database.sql(
+        "INSERT INTO blocks (workspace, member, blocked, since) VALUES (?, ?, ?, ?)",
+      );
+      durably(() =>
+        database.transaction(() => {
+          database.sql("DELETE FROM blocks WHERE workspace = ? AND member = ?").run(number, member);
+          for (const { blocked, since } of blocks) insert.run(number, member, blocked, since);
+        }),
+      );
+    },
+
     async inviteWorkspace(code) {
       const row = database
         .sql("SELECT w.id FROM invites i JOIN workspaces w ON w.number = i.workspace WHERE i.code = ?")

@@ -15,6 +15,7 @@ import type { Socket } from "#protocol/ports.ts";
 import { PROTOCOL_VERSION } from "#protocol/version.ts";
 import type { Invites } from "../invites/invites.ts";
 import type { BrokerLimits } from "../limits.ts";
+import { withoutBlocked } from "../log/blocks.ts";
 import type { Author } from "../log/judge.ts";
 import type { Log, WorkspaceLog } from "../log/log.ts";
 import type { BrokerConfig, CountingPorts } from "../ports.ts";
@@ -230,7 +231,8 @@ function takeSeat(
   const room = floor.enter(log, occupant);
   feeder.start(cursor);
   if (isMember) {
-    for (const frame of floor.presence.connected(log.id, admitted.dev)) socket.send(encodeFrame(frame));
+    for (const frame of floor.presence.connected(log.id, admitted.dev))
+      socket.send(encodeFrame(withoutBlocked(log, admitted.member, frame)));
   }
   const intake = createIntake(floor, socket, log, author, pace, sendError);
   const reading = createReading(ports.store, log.id, socket, limits);
@@ -262,6 +264,7 @@ async function answer(
     case "mail":
     case "requests":
     case "answer":
+    case "block":
       break;
   }
   const { request } = frame;
@@ -282,12 +285,17 @@ async function answer(
       return socket.send(encodeFrame({ type: "subscribed", request, head, floor: lowest }));
     }
     if (frame.type === "pull") {
-      const faces = floor.presence.pull(room.log.id, frame.after);
+      const all = floor.presence.pull(room.log.id, frame.after);
+      const faces = withoutBlocked(room.log, author.member, all);
       return socket.send(encodeFrame({ ...faces, request }));
     }
     if (frame.type === "read") {
       requireOwnLabel(room.log, author.member, frame.label);
       return await reading.page(frame);
+    }
+    if (frame.type === "block") {
+      await floor.log.block(room.log, author.member, frame.members);
+      return socket.send(encodeFrame({ type: "blocked", request }));
     }
     await answerInvite(floor.invites, socket, room.log, author, origin, frame);
   } catch (error) {

@@ -8,10 +8,12 @@ import { MeshError } from "#protocol/errors.ts";
 import { encodeFrame, encodeRecordFrame } from "#protocol/frames.ts";
 import { LIMITS } from "#protocol/limits.ts";
 import type { Clock, Socket } from "#protocol/ports.ts";
+import { decodeRecord } from "#protocol/record.ts";
 import type { BrokerLimits } from "../limits.ts";
+import { isHeldBack } from "../log/blocks.ts";
 import type { WorkspaceLog } from "../log/log.ts";
 import type { Metrics } from "../metrics.ts";
-import type { Store } from "../store/store.ts";
+import type { LogRecord, Store } from "../store/store.ts";
 
 export type Feeder = {
   /** Live frames of one commit, in order. */
@@ -57,6 +59,15 @@ export function createFeeder(
     bytes -= size;
   };
 
+  /** What of them this device is to have. */
+  const shownOf = (records: readonly LogRecord[]) => {
+    if (!log.blocks.has(reader.member)) return records;
+    return records.filter(({ seq, bytes: record }) => {
+      const { header } = decodeRecord(record);
+      return !isHeldBack(log, reader.member, { seq, header });
+    });
+  };
+
   /** Pages until the store has nothing newer than what was pushed, or credit runs out. */
   const backfill = async () => {
     if (state !== "lagging") return;
@@ -74,10 +85,11 @@ export function createFeeder(
       };
       const page = await store.select(log.id, selection);
       if (state !== "reading") return;
-      metrics.count("pushed_records", page.records.length);
-      const last = page.records.length - 1;
+      const shown = shownOf(page.records);
+      metrics.count("pushed_records", shown.length);
+      const last = shown.length - 1;
       socket.sendAll(
-        page.records.map(({ seq, at, bytes: record }, i) => {
+        shown.map(({ seq, at, bytes: record }, i) => {
           const frame = encodeRecordFrame(
             { type: "push", seq, at, through: i === last ? page.through : seq },
             record,

@@ -4,6 +4,7 @@ import { isInAt } from "#protocol/chain/state.ts";
 import { MeshError } from "#protocol/errors.ts";
 import { encodeFrame, encodeRecordFrame, type Faces, type Requested, type Signal } from "#protocol/frames.ts";
 import type { Committed, News } from "../bus.ts";
+import { isBlocked, isHeldBack, withoutBlocked } from "../log/blocks.ts";
 import type { WorkspaceLog } from "../log/log.ts";
 import type { Feeder } from "./feeder.ts";
 
@@ -42,10 +43,12 @@ export function createRoom(log: WorkspaceLog, connectionsPerDevice: number): Roo
   const byMember = new Map<string, Set<Occupant>>();
   const byDevice = new Map<string, Set<Occupant>>();
 
-  const receivers = ({ header }: Committed) => {
+  const receivers = (record: Committed) => {
+    const { header } = record;
     const found = new Set(byLabel.get(header.to));
     for (const own of byMember.get(header.from) ?? []) found.add(own);
-    return found;
+    if (log.blocks.size === 0) return found;
+    return new Set([...found].filter(({ member }) => !isHeldBack(log, member, record)));
   };
 
   /** One frame a record, shared by all who get it; one write a connection. */
@@ -75,7 +78,9 @@ export function createRoom(log: WorkspaceLog, connectionsPerDevice: number): Roo
 
   const tell = (frame: Faces) => {
     const text = encodeFrame(frame);
-    for (const occupant of occupants) if (occupant.hearsOthers) occupant.sendText(text);
+    const textFor = (member: string) =>
+      log.blocks.has(member) ? encodeFrame(withoutBlocked(log, member, frame)) : text;
+    for (const occupant of occupants) if (occupant.hearsOthers) occupant.sendText(textFor(occupant.member));
   };
 
   const tellMembers = (members: readonly string[], frame: Requested) => {
@@ -127,7 +132,12 @@ export function createRoom(log: WorkspaceLog, connectionsPerDevice: number): Roo
     signal(frame) {
       const { to, dev } = frame;
       const among = "label" in to ? (byLabel.get(to.label) ?? []) : (byMember.get(to.member) ?? []);
-      const found = [...among].filter((one) => one.dev !== dev && ("label" in to || one.dev === to.dev));
+      const found = [...among].filter(
+        (one) =>
+          one.dev !== dev &&
+          ("label" in to || one.dev === to.dev) &&
+          !isBlocked(log, one.member, frame.member),
+      );
       const text = encodeFrame(frame);
       for (const occupant of found) occupant.sendText(text);
       return found.length > 0;

@@ -44,6 +44,7 @@ async function fed() {
     floor: 0,
     chain: null,
     guards: new Map(),
+    blocks: new Map(),
     pending: 0,
   };
   const failures: unknown[] = [];

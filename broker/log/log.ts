@@ -20,6 +20,7 @@ import {
 import type { Committed } from "../bus.ts";
 import type { BrokerPorts } from "../ports.ts";
 import type { Cell, CellName, CellValue, Commit, NewRecord, Place } from "../store/store.ts";
+import type { Blocks } from "./blocks.ts";
 import { type Author, type Guards, isLive, judge, standsAside, type Tip } from "./judge.ts";
 
 const MAX_BATCH_RECORDS = 50;
@@ -34,6 +35,7 @@ export type WorkspaceLog = {
   floor: number;
   chain: ChainState | null;
   guards: Guards;
+  blocks: Blocks;
   /** Records not settled yet. */
   pending: number;
 };
@@ -67,6 +69,8 @@ export type Log = {
     settle: (outcome: Outcome) => void,
     refusal?: MeshError | null,
   ): void;
+  /** These, and no others, are whom the member doesn't want to hear. @throws MeshError storage_full */
+  block(log: WorkspaceLog, member: string, blocked: readonly string[]): Promise<void>;
   /** Retention has taken appends away. */
   raiseFloor(workspace: string, floor: number): Promise<void>;
   /** Once for each `open`. A workspace that nobody founded is forgotten with its last holder. */
@@ -123,6 +127,19 @@ export function createLog(ports: BrokerPorts): Log {
       running = true;
       ports.timers.soon(run);
     },
+    async block(log, member, blocked) {
+      const before = log.blocks.get(member);
+      const own = new Map(blocked.map((other) => [other, before?.get(other) ?? log.head]));
+      await ports.store.putBlocks(
+        log.id,
+        member,
+        [...own].map(([other, since]) => ({ blocked: other, since })),
+      );
+      const blocks = new Map(log.blocks);
+      if (own.size > 0) blocks.set(member, own);
+      else blocks.delete(member);
+      log.blocks = blocks;
+    },
     async raiseFloor(workspace, floor) {
       const log = await logs.get(workspace)?.opening;
       if (log) log.floor = floor;
@@ -144,6 +161,7 @@ async function load(ports: BrokerPorts, id: string): Promise<WorkspaceLog> {
       floor: 0,
       chain: null,
       guards: new Map(),
+      blocks: new Map(),
       pending: 0,
     };
   let chain: ChainState | null = null;
@@ -152,7 +170,17 @@ async function load(ports: BrokerPorts, id: string): Promise<WorkspaceLog> {
   for (const { seq, bytes } of await ports.store.chain(id)) {
     chain = await admit(curves, id, chain, decodeRecord(bytes), seq);
   }
-  return { id, ...known, chain, guards: new Map(await guardsOf(ports, id)), pending: 0 };
+  const guards = new Map(await guardsOf(ports, id));
+  return { id, ...known, chain, guards, blocks: await blocksOf(ports, id), pending: 0 };
+}
+
+async function blocksOf({ store }: BrokerPorts, workspace: string): Promise<Blocks> {
+  const blocks = new Map<string, Map<string, number>>();
+  for (const { member, blocked, since } of await store.blocks(workspace)) {
+    const own = blocks.get(member) ?? new Map();
+    blocks.set(member, own.set(blocked, since));
+  }
+  return blocks;
 }
 
 async function guardsOf({ store }: BrokerPorts, workspace: string): Promise<(readonly [string, number])[]> {

@@ -255,6 +255,30 @@ export function storeSuite(
       await store.close();
     });
 
+    test("keeps whom each member has blocked, and since when; all of a member's are replaced together", async () => {
+      const place = newPlace();
+      const store = await open(place);
+      await store.commit(founding());
+      const blocks = async (from: Store) =>
+        (await from.blocks("w"))
+          .map(({ member, blocked, since }) => `${member}>${blocked}@${since}`)
+          .toSorted();
+      expect(await blocks(store)).toEqual([]);
+      await store.putBlocks("w", "alice", [
+        { blocked: "bob", since: 1 },
+        { blocked: "carol", since: 2 },
+      ]);
+      await store.putBlocks("w", "dave", [{ blocked: "bob", since: 3 }]);
+      await store.putBlocks("w", "alice", [{ blocked: "carol", since: 2 }]);
+      await store.close();
+      const again = await open(place);
+      expect(await blocks(again)).toEqual(["alice>carol@2", "dave>bob@3"]);
+      await again.putBlocks("w", "alice", []);
+      expect(await blocks(again)).toEqual(["dave>bob@3"]);
+      expect(await again.blocks("another")).toEqual([]);
+      await again.close();
+    });
+
     test("finds an invite's workspace by its code", async () => {
       const store = await open(newPlace());
       await store.commit({ ...founding(), invites: [{ code: "AbCdEf12", workspace: "w" }] });

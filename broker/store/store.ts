@@ -60,6 +60,9 @@ export type Selection = {
 /** Somebody asks to join by an invite that was mailed; `answer` once they are let in. Both are JSON. */
 export type StoredRequest = { user: string; at: number; request: string; answer: string | null };
 
+/** `since`: the newest sequence when it was said. */
+export type StoredBlock = { member: string; blocked: string; since: number };
+
 export type Store = {
   /** Null for an unknown workspace. `head` is the newest sequence, whether its record is still there or not. */
   workspace(id: string): Promise<{ logId: string; head: number; floor: number } | null>;
@@ -85,6 +88,10 @@ export type Store = {
     limit: number,
     maxBytes?: number,
   ): Promise<LogRecord[]>;
+  /** Who doesn't want to hear whom. */
+  blocks(workspace: string): Promise<StoredBlock[]>;
+  /** All of one member's, in place of those before. */
+  putBlocks(workspace: string, member: string, blocks: readonly Omit<StoredBlock, "member">[]): Promise<void>;
   inviteWorkspace(code: string): Promise<string | null>;
   /** Oldest first. */
   joinRequests(code: string): Promise<StoredRequest[]>;

@@ -1,5 +1,6 @@
-/** audit show, audit verify */
+/** audit show, verify, decisions */
 import type { Finding } from "#protocol/features/audit.ts";
+import { whole } from "../input.ts";
 import { paint, safe, table } from "../print.ts";
 import type { Verb } from "../verb.ts";
 
@@ -51,4 +52,23 @@ const verify: Verb = {
   },
 };
 
-export const auditVerbs = [show, verify];
+const decisions: Verb = {
+  name: "audit decisions",
+  options: { limit: { type: "string", value: "N", about: "the newest N; 100 without it" } },
+  summary: "what was decided on this machine of what isn't free for sessions: by whom, and when",
+  examples: ["claudemesh audit decisions --limit 20"],
+  async run({ options, daemon, print }) {
+    const client = await daemon();
+    const { decisions: found } = await client.approval.decisions({ limit: whole(options.limit, "--limit") });
+    const rows = found.map(({ at, who, session, method, workspace, decision, by, reason }) => [
+      at,
+      decision,
+      `${method.replace(".", " ")}${workspace ? ` in ${safe(workspace)}` : ""}`,
+      who === "session" ? `asked by session ${safe(session ?? "")}`.trimEnd() : "",
+      by ? `said at ${safe(by)}` : safe(reason ?? ""),
+    ]);
+    print({ decisions: found }, rows.length > 0 ? table(rows) : "Nothing was decided yet.");
+  },
+};
+
+export const auditVerbs = [show, verify, decisions];

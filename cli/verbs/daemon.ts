@@ -1,19 +1,19 @@
 /** down, status, version */
-import { connectDaemon } from "#adapters/daemon-client.ts";
+import type { DaemonClient } from "#adapters/daemon-client.ts";
 import { clientSocket, homePath } from "#adapters/home.ts";
 import { VERSION } from "#adapters/version.ts";
 import { paint, safe, table } from "../print.ts";
-import type { Verb } from "../verb.ts";
+import type { Context, Verb } from "../verb.ts";
 
 const down: Verb = {
   name: "down",
   group: "daemon",
   summary: "stop the daemon; nothing queued is lost",
   examples: ["claudemesh down"],
-  async run({ limited, print }) {
+  async run({ connect, limited, print }) {
     limited();
-    const { path, isGiven } = clientSocket();
-    const stopped = await stopDaemon(path);
+    const { isGiven } = clientSocket();
+    const stopped = await stopDaemon(connect);
     // One that has failed, and waits for its next try, would come back.
     const kept = isGiven ? false : await (await import("#adapters/service/stop.ts")).stopService(homePath());
     print(
@@ -24,10 +24,10 @@ const down: Verb = {
 };
 
 /** False when there was none. */
-async function stopDaemon(path: string): Promise<boolean> {
-  let client: Awaited<ReturnType<typeof connectDaemon>>;
+async function stopDaemon(connect: Context["connect"]): Promise<boolean> {
+  let client: DaemonClient;
   try {
-    client = await connectDaemon(path, { client: "cli", version: VERSION });
+    client = await connect();
   } catch {
     return false;
   }

@@ -54,7 +54,7 @@ function overview(verbs: readonly Verb[]): string {
   const shown = verbs.filter(({ inner }) => !inner);
   const rows = [...rowsOf(shown)].map(([row, its]) => [row, its.map((verb) => rowOf(verb).word)] as const);
   const lines = rows.flatMap(([row, words]) => wrapped(`  ${row.padEnd(11)}`, words));
-  return [HEAD, ...lines, "", ...FOOT].join("\n");
+  return [HEAD, ...lines, ...FOOT].join("\n");
 }
 
 /** Words behind a head, in as many lines as they need. */

@@ -8,7 +8,7 @@ const CHUNK_BYTES = 256 * 1024;
 const LINE_BYTES = 16 * 1024 * 1024;
 const NEWLINE = 0x0a;
 
-/** `find`: asked again until the file is there. `look`: reads at once what has come, in case no event did. */
+/** `find`: asked again until the file is there. `look`: reads what has come, in case no event did; the first one begins. */
 export function followFile(
   find: () => string | null,
   line: (line: string) => void,
@@ -65,7 +65,6 @@ export function followFile(
     }
   };
 
-  look();
   return {
     look,
     close() {

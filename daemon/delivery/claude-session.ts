@@ -136,9 +136,12 @@ export function openClaudeSession(
     isChecking = true;
     try {
       const came = hearing.awaits(nonce, limitMs);
-      await inbox.post(checkOf(nonce));
       hearing.posted([nonce]);
+      await inbox.post(checkOf(nonce));
       return await came;
+    } catch (error) {
+      hearing.forget([nonce]);
+      throw error;
     } finally {
       isChecking = false;
     }
@@ -168,9 +171,16 @@ export function openClaudeSession(
       if (wakes()) judge.woke(session);
       const asked = hook;
       hook = null;
-      if (asked) asked.take(text);
-      else await inbox.post(text);
-      hearing.posted(texts.slice(0, shown).map(({ id }) => shortId(id)));
+      const ids = texts.slice(0, shown).map(({ id }) => shortId(id));
+      // Before they leave: the model may be quicker than the adapter's word.
+      hearing.posted(ids);
+      try {
+        if (asked) asked.take(text);
+        else await inbox.post(text);
+      } catch (error) {
+        hearing.forget(ids);
+        throw error;
+      }
       transcript.look();
       return { shown, rest: texts.length > MOST_IN_LINES ? "counted" : "waits" };
     },
@@ -180,6 +190,7 @@ export function openClaudeSession(
   // It tells at once what is there already.
   transcript = files.follow({ ...client, session: session.id }, createTranscript(told));
   const stopWatching = files.onState(client, refresh);
+  transcript.look();
   files
     .bypasses(client)
     .then((yes) => {

@@ -7,8 +7,10 @@ const DEAF_MS = 30_000;
 const MOST_UNSEEN = 20;
 
 export type Hearing = {
-  /** Short ids of what was posted just now. */
+  /** Short ids of what is posted just now. */
   posted(ids: readonly string[]): void;
+  /** They weren't after all. */
+  forget(ids: readonly string[]): void;
   taken(ids: readonly string[]): void;
   seen(ids: readonly string[]): void;
   /** The client is at rest: what it had queued is in a turn by now. */
@@ -41,6 +43,12 @@ export function createHearing(timers: Timers, deaf: (is: boolean) => void): Hear
           deaf(true);
         });
         untaken.set(id, tooLate);
+      }
+    },
+    forget(ids) {
+      for (const id of ids) {
+        isTaken(id);
+        unseen.delete(id);
       }
     },
     taken(ids) {

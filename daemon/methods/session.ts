@@ -43,11 +43,8 @@ export function sessionHandlers(
       if (client && !client.inbox && !delivery.isKnown(client)) throw noSession();
       const type = client ? "claude" : "other";
       const session = sessions.attach({ id: delivery.idOf(id, client), cwd, host, type });
-      const close = delivery.open(session, client, emit);
-      caller.ended(() => {
-        close();
-        sessions.detach(session);
-      });
+      caller.ended(() => sessions.detach(session));
+      caller.ended(delivery.open(session, client, emit));
       return { name: session.name, address: ownFaceOf(session).address };
     },
     posted({ post, failed }) {

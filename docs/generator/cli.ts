@@ -13,6 +13,11 @@ const ANSWERS: Readonly<Record<string, string>> = {
   status: "daemon.status",
   whoami: "account.whoami",
   join: "invite.accept",
+  "approvals list": "approval.list",
+  "approvals show": "approval.show",
+  "approvals approve": "approval.approve",
+  "approvals deny": "approval.deny",
+  "audit decisions": "approval.decisions",
 };
 
 export const cliBlocks: Blocks = {

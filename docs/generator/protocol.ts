@@ -81,14 +81,14 @@ async function partsOf(root: string): Promise<Part[]> {
 function methodPages(shapes: Shapes, fenced: (text: string) => string): string {
   const table: readonly (readonly [string, Record<string, MethodSchema>])[] = Object.entries(methods);
   const pages = table.flatMap(([noun, verbs]) =>
-    Object.entries(verbs).map(([verb, { scope, params, result, event }]) => {
+    Object.entries(verbs).map(([verb, { scope, byPerson, params, result, event }]) => {
       const lines = [
         `params: ${shapes.write(params)}`,
         `result: ${shapes.write(result)}`,
         ...(event ? [`event: ${shapes.write(event)}`] : []),
       ];
       const about = shapes.comment(`${noun}Methods/${verb}`);
-      return `### \`${noun}.${verb}\`\n\n${scope}${event ? ", streams" : ""}${about ? `: ${about}` : ""}\n\n${fenced(lines.join("\n"))}`;
+      return `### \`${noun}.${verb}\`\n\n${scope}${byPerson ? ", by the person alone" : ""}${event ? ", streams" : ""}${about ? `: ${about}` : ""}\n\n${fenced(lines.join("\n"))}`;
     }),
   );
   return pages.join("\n\n");

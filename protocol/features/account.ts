@@ -1,9 +1,9 @@
 /** The person: who they are here, logging in and out, their devices. */
 import { z } from "zod";
-import { done, isoTime, methods } from "../method.ts";
+import { done, isoTime, methods, secret } from "../method.ts";
 import { bytes, count, id, name, seedNumber } from "../schema.ts";
 
-const secretText = z.string().min(1).max(1000);
+const secretText = secret(z.string().min(1).max(1000));
 
 /** A home broker's address and the e-mail address to log in with; those of last time without them. */
 const where = { broker: z.string().max(300).optional(), email: z.string().max(300).optional() };
@@ -88,7 +88,7 @@ export const accountMethods = methods({
   },
   /** Forgets the keys, and what they open. What waits to be sent keeps it from happening, but for `force`. */
   logout: {
-    scope: "admin",
+    scope: "destructive",
     params: z.strictObject({ force: z.boolean().optional() }),
     result: z.object({ userId: id, broker: z.string(), email: z.string() }),
   },
@@ -108,19 +108,19 @@ export const accountMethods = methods({
   },
   /** An account of this machine alone becomes another identity, whose root was made elsewhere. */
   migrate: {
-    scope: "admin",
+    scope: "destructive",
     params: z.strictObject({ root: bytes.length(43) }),
     result: z.object({ userId: id, workspaces: z.array(z.string()) }),
   },
   /** A new seed: new keys in every workspace, on all devices. */
   rotate: {
-    scope: "admin",
+    scope: "destructive",
     params: z.strictObject({ passphrase: rootPassphrase }),
     result: z.object({ seed: seedNumber, waiting }),
   },
   /** The person in a file, sealed under a passphrase of its own. */
   backup: {
-    scope: "admin",
+    scope: "reach-out",
     /** `rootPassphrase`: the account's, which opens the root for the backup. Without it a registered one's stays out. */
     params: z.strictObject({ passphrase: secretText, rootPassphrase: secretText.optional() }),
     result: z.object({
@@ -136,7 +136,7 @@ export const accountMethods = methods({
   /** This machine becomes a new device of that person, or learns what the person's backup knows. */
   restore: {
     scope: "admin",
-    params: z.strictObject({ file: bytes.max(1_500_000), passphrase: secretText }),
+    params: z.strictObject({ file: secret(bytes.max(1_500_000)), passphrase: secretText }),
     result: z.object({
       userId: id,
       name,
@@ -158,14 +158,14 @@ export const deviceMethods = methods({
   },
   /** Lets a further device in by a code: told at once, good for one use while this waits. */
   add: {
-    scope: "admin",
+    scope: "reach-out",
     params: z.strictObject({}),
     event: z.object({ code: z.string(), broker: z.string(), expiresInMs: count }),
     result: z.object({ id, name: z.string() }),
   },
   /** Cuts a device off for good, and all that it has paired; the person gets a new seed. */
   revoke: {
-    scope: "admin",
+    scope: "destructive",
     params: z.strictObject({ device: z.string().min(1).max(100), passphrase: rootPassphrase }),
     result: z.object({ revoked: z.array(z.object({ id, name: z.string() })), waiting }),
   },

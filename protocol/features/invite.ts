@@ -1,6 +1,6 @@
 /** Invites, by link and by e-mail: the doors into a workspace. */
 import { z } from "zod";
-import { isoTime, methods, workspace } from "../method.ts";
+import { isoTime, methods, secret, workspace } from "../method.ts";
 import { email, id, inviteCode, role } from "../schema.ts";
 
 export const listedInvite = z.object({
@@ -26,7 +26,7 @@ export const listedInvite = z.object({
 export const inviteMethods = methods({
   /** A link that lets others in. Its secret is in the answer and nowhere else. */
   create: {
-    scope: "admin",
+    scope: "reach-out",
     params: z.strictObject({
       workspace,
       role: role.exclude(["owner"]).optional(),
@@ -66,7 +66,7 @@ export const inviteMethods = methods({
   },
   /** Lets in whoever asked by an invite that went by e-mail, and has these six words. */
   approve: {
-    scope: "admin",
+    scope: "reach-out",
     params: z.strictObject({ workspace, code: inviteCode, words: z.string().min(1).max(200) }),
     result: z.object({ code: inviteCode, workspace: z.string(), member: id, words: z.string() }),
   },
@@ -77,7 +77,7 @@ export const inviteMethods = methods({
   accept: {
     scope: "admin",
     params: z.strictObject({
-      url: z.string().min(1).max(2000),
+      url: secret(z.string().min(1).max(2000)),
       waitMs: z.int().min(1).max(3_600_000).optional(),
     }),
     result: z.object({

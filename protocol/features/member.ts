@@ -1,6 +1,7 @@
 /** Members and their sessions: what `peers` shows. Names travel sealed, in `member.profile`. */
 import { z } from "zod";
 import { isoTime, methods, workspace } from "../method.ts";
+import { RIGHTS } from "../rights.ts";
 import { chainHead, count, id, label, name, role } from "../schema.ts";
 
 /**
@@ -27,6 +28,7 @@ export const sessionFace = z.object({
   stats: z.record(z.string().max(40), z.number()).nullable(),
 });
 
+const right = z.enum(RIGHTS);
 /** How each status stands in a face. */
 export const MARK_LETTERS = { idle: "i", working: "w", waiting: "p", dnd: "d", deaf: "x" } as const;
 
@@ -54,6 +56,16 @@ export const events = {
     handed: count,
     posted: count,
   }),
+  /** A put of the sender's own, to themselves, a cell for each: what they let that member do to them. Null session: to all. */
+  "member.grant": z.object({
+    kind: z.literal("member.grant"),
+    member: id,
+    right,
+    session: sessionFace.shape.name.nullable(),
+    allowed: z.boolean(),
+  }),
+  /** The same, a cell for each member: whether they want to hear of them at all. */
+  "member.block": z.object({ kind: z.literal("member.block"), member: id, blocked: z.boolean() }),
 };
 
 export const questions = {
@@ -118,6 +130,19 @@ const trusted = peerListing.pick({
   keyChanged: true,
 });
 
+const other = z.string().min(1).max(200);
+
+export const grantListing = z.object({
+  member: id,
+  name: z.string(),
+  workspace: z.string(),
+  /** Nothing of theirs is shown, whatever else is granted. */
+  blocked: z.boolean(),
+  rights: z.array(right),
+  /** What they may do to one session of mine beyond that, by its name. */
+  sessions: z.record(z.string(), z.array(right)),
+});
+
 export const peerMethods = methods({
   /** Members, with the sessions of those who are online. */
   list: {
@@ -158,6 +183,33 @@ export const peerMethods = methods({
     }),
     result: trusted,
   },
+  /** Lets a member do that to me, or to that session of mine alone. */
+  grant: {
+    scope: "reach-out",
+    params: z.strictObject({
+      workspace,
+      peer: other,
+      rights: z.array(right).min(1).max(20),
+      session: sessionFace.shape.name.optional(),
+    }),
+    result: grantListing,
+  },
+  /** Doesn't any more, in any session. What they write to me without that right is refused, and they are told. */
+  revoke: {
+    scope: "admin",
+    params: z.strictObject({ workspace, peer: other, rights: z.array(right).min(1).max(20) }),
+    result: grantListing,
+  },
+  /** What members may do to me. */
+  grants: {
+    scope: "read",
+    params: z.strictObject({ workspace, peer: other.optional() }),
+    result: z.object({ grants: z.array(grantListing) }),
+  },
+  /** Shows nothing of what a member says from now on, and tells them nothing: for them I am as if I were never there. */
+  block: { scope: "admin", params: z.strictObject({ workspace, peer: other }), result: grantListing },
+  /** Shows it again, with what was kept back. */
+  unblock: { scope: "reach-out", params: z.strictObject({ workspace, peer: other }), result: grantListing },
   /** Members and sessions in whose names, folders, hosts or summaries each word occurs. */
   search: {
     scope: "read",

@@ -61,7 +61,7 @@ export const topicMethods = methods({
   /** One of them. */
   info: { scope: "read", params: one, result: topic },
   /** Members into a private topic; they read what was said before, too. */
-  add: { scope: "write", params: one.extend({ members: members.min(1) }), result: topic },
+  add: { scope: "reach-out", params: one.extend({ members: members.min(1) }), result: topic },
   /** Out of a private topic: nothing said from here on can be read by them. */
   remove: { scope: "write", params: one.extend({ members: members.min(1) }), result: topic },
   /** All that there are, followed or not, with what is unread. */

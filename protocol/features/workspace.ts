@@ -79,13 +79,13 @@ export const workspaceMethods = methods({
   },
   /** Of a workspace that nobody else is in: it goes from this machine. */
   delete: {
-    scope: "admin",
+    scope: "destructive",
     params: z.strictObject({ workspace: z.string().min(1) }),
     result: z.object({ id, slug: z.string() }),
   },
   /** Shuts a member out: from now on nothing is sealed to them, and all open invites are void. */
   remove: {
-    scope: "admin",
+    scope: "destructive",
     params: z.strictObject({ workspace, member: z.string().min(1).max(200) }),
     result: changedMember,
   },
@@ -106,7 +106,7 @@ export const workspaceMethods = methods({
   },
   /** Leaves it, and removes it from this machine; the owner hands it over first. */
   leave: {
-    scope: "admin",
+    scope: "destructive",
     params: z.strictObject({ workspace: z.string().min(1) }),
     result: z.object({ id, slug: z.string() }),
   },

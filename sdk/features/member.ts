@@ -76,7 +76,7 @@ function tellGuests({ replica, me, putOwn }: Workspace, chain: ChainState, name:
   }
 }
 
-export function peerHandlers(peer: Peer): Omit<Handlers<Caller>["peer"], "verify" | "trust"> {
+export function peerHandlers(peer: Peer): Pick<Handlers<Caller>["peer"], "list" | "show" | "search"> {
   return {
     async list({ workspace: selector }) {
       return { peers: await listingsOf(peer, selector) };

@@ -34,7 +34,11 @@ export function trustHandlers(peer: Peer): Pick<Handlers<Caller>["peer"], "verif
 }
 
 /** @throws MeshError usage for oneself */
-function findOther(peer: Peer, selector: string | undefined, text: string): { opened: Opened; id: string } {
+export function findOther(
+  peer: Peer,
+  selector: string | undefined,
+  text: string,
+): { opened: Opened; id: string } {
   const found = findPeer(peer, selector, text);
   if (found.id !== found.opened.workspace.me) return found;
   throw new MeshError("usage", "That is you.", "Name somebody else: claudemesh peers");

@@ -81,6 +81,8 @@ export type Link = {
   subscribe(labels: readonly string[]): Promise<{ head: number; floor: number }>;
   /** Who is there, as it changed after a version; a page. @throws MeshError offline */
   pull(after: number): Promise<Faces>;
+  /** Whom the broker doesn't push to me from here on. @throws MeshError offline */
+  block(members: readonly string[]): Promise<void>;
   /** Any question that one frame asks and one answers. @throws MeshError offline, or what the broker answers */
   ask<T extends Answer["type"]>(
     type: T,
@@ -262,6 +264,7 @@ export function createLink(
       case "page":
       case "mailed":
       case "answered":
+      case "blocked":
         return requests.answered(frame);
       case "error":
         return onError(which, frame);
@@ -385,6 +388,9 @@ export function createLink(
     },
     subscribe,
     ask: request,
+    async block(members) {
+      await request("blocked", (id) => ({ type: "block", request: id, members: [...members] }));
+    },
     pull: (after) => request("faces", (id) => ({ type: "pull", request: id, after })),
   };
 }

@@ -4,7 +4,7 @@ import type { FromBroker } from "#protocol/frames.ts";
 
 export type Answer = Extract<
   FromBroker,
-  { type: "page" | "subscribed" | "faces" | "mailed" | "requested" | "answered" }
+  { type: "page" | "subscribed" | "faces" | "mailed" | "requested" | "answered" | "blocked" }
 >;
 export type Item = { seq: number; at: number; record: Uint8Array };
 

@@ -169,12 +169,12 @@ export function givenTo(workspace: Workspace, session: string, limit: number): Q
     }));
 }
 
-/** Of those that were shown there and weren't seen yet, the ones whose ids end so. */
+/** Of those that were shown there and weren't seen yet, the ones whose ids end so. A model may be quicker than its adapter's word. */
 export function shownAs(workspace: Workspace, session: string, endings: readonly string[]): Given[] {
   return workspace.replica.db
     .sql(
       `SELECT sender, id FROM deliveries
-       WHERE session = ? AND state IN ('shown', 'possible', 'kept') AND substr(id, -8) IN (SELECT value FROM json_each(?))`,
+       WHERE session = ? AND state IN ('posting', 'shown', 'possible', 'kept') AND substr(id, -8) IN (SELECT value FROM json_each(?))`,
     )
     .all(session, JSON.stringify(endings))
     .map((row) => ({ sender: String(row.sender), id: String(row.id), session }));
@@ -205,7 +205,7 @@ export function become(
     for (const { sender, id, session } of all) {
       db.sql(
         `UPDATE deliveries SET state = ?4, at = CASE WHEN ?4 IN ('posting', 'shown', 'kept') THEN ?5 ELSE at END, reason = ?6
-         WHERE sender = ?1 AND id = ?2 AND session = ?3`,
+         WHERE sender = ?1 AND id = ?2 AND session = ?3 AND state <> 'seen'`,
       ).run(sender, id, session, state, at, told?.reason ?? null);
     }
     if (!told) return new Set<string>();

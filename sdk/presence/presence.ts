@@ -30,6 +30,8 @@ export type Presence = {
   refresh(): Promise<void>;
   /** A key or a member is new: what couldn't be shown or opened before is tried again. */
   retry(): void;
+  /** Asks for everybody's face again: some were kept from us. */
+  renew(): Promise<void>;
   /** The others' devices. */
   present(): readonly Present[];
   lastSeen(member: string): number | null;
@@ -42,6 +44,10 @@ export type PresenceOwner = {
   /** @throws MeshError offline */
   pull(after: number): Promise<Faces>;
   changed(member: string, online: boolean, face: Face | null): void;
+  /** Members of whom nothing is shown, whatever the broker tells of them. */
+  hidden(): readonly string[];
+  /** Members of whom the broker tells nothing, so that its silence says nothing. */
+  untold(): readonly string[];
   /** A colleague's device signed for a chain head. */
   claimed(dev: string, face: Face): void;
 };
@@ -137,7 +143,7 @@ export function createPresence(context: Context, owner: PresenceOwner): Presence
     devices.set(frame.dev, { member: frame.member, dev: frame.dev, counter: frame.counter, face });
     lastSeen.set(frame.member, ports.clock.now());
     owner.claimed(frame.dev, face);
-    owner.changed(frame.member, !wasOnline, face);
+    if (!owner.hidden().includes(frame.member)) owner.changed(frame.member, !wasOnline, face);
   };
 
   const vanished = (dev: string, seenAt: number) => {
@@ -147,7 +153,8 @@ export function createPresence(context: Context, owner: PresenceOwner): Presence
     if (member) lastSeen.set(member, Math.max(lastSeen.get(member) ?? 0, seenAt));
     if (!known) return;
     devices.delete(dev);
-    if (!isOnline(known.member)) owner.changed(known.member, false, null);
+    if (!isOnline(known.member) && !owner.hidden().includes(known.member))
+      owner.changed(known.member, false, null);
   };
 
   /** One bad face is its sender's trouble, not the others'. */
@@ -160,7 +167,9 @@ export function createPresence(context: Context, owner: PresenceOwner): Presence
     isBehind = frame.more;
     if (frame.more) return;
     version = frame.version;
-    for (const dev of unconfirmed ?? []) vanished(dev, ports.clock.now());
+    const untold = owner.untold();
+    for (const dev of unconfirmed ?? [])
+      if (!untold.includes(devices.get(dev)?.member ?? "")) vanished(dev, ports.clock.now());
     unconfirmed = null;
   };
 
@@ -168,6 +177,19 @@ export function createPresence(context: Context, owner: PresenceOwner): Presence
   const heard = (frame: Faces) => {
     taking = taking.then(() => take(frame)).catch(report);
     return taking;
+  };
+
+  const refresh = async () => {
+    try {
+      while (isUp && isBehind) {
+        const page = await owner.pull(version);
+        await heard(page);
+        version = page.version;
+      }
+    } catch (error) {
+      // What is known has to do while the broker is away.
+      if (!(error instanceof MeshError)) throw error;
+    }
   };
 
   return {
@@ -196,26 +218,24 @@ export function createPresence(context: Context, owner: PresenceOwner): Presence
       await send(() => new Uint8Array(0)).catch(report);
     },
     heard,
-    async refresh() {
-      try {
-        while (isUp && isBehind) {
-          const page = await owner.pull(version);
-          await heard(page);
-          version = page.version;
-        }
-      } catch (error) {
-        // What is known has to do while the broker is away.
-        if (!(error instanceof MeshError)) throw error;
-      }
-    },
+    refresh,
     retry() {
       if (isUp && shown === null) showNow().catch(report);
       const frames = [...early.values()];
       early.clear();
       for (const frame of frames) appeared(frame).catch(report);
     },
-    present: () => [...devices.values()],
-    lastSeen: (member) => lastSeen.get(member) ?? null,
+    async renew() {
+      version = 0;
+      isBehind = true;
+      await refresh();
+    },
+    present() {
+      const hidden = owner.hidden();
+      const all = [...devices.values()];
+      return hidden.length === 0 ? all : all.filter(({ member }) => !hidden.includes(member));
+    },
+    lastSeen: (member) => (owner.hidden().includes(member) ? null : (lastSeen.get(member) ?? null)),
   };
 }
 

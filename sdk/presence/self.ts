@@ -9,7 +9,7 @@ import {
 } from "#protocol/features/member.ts";
 import { CHAIN, EVERYONE } from "#protocol/ids.ts";
 import type { Question } from "#protocol/signal.ts";
-import type { Context } from "../context.ts";
+import type { Context, Teller } from "../context.ts";
 import { fittingFace } from "./presence.ts";
 
 /** Shared labels whose counters a face has room for. */
@@ -58,9 +58,14 @@ function committedNumbers({ replica, chain, topicKeys }: Context): Record<string
   return Object.fromEntries(rows.slice(0, COUNTERS).map(({ label, n }) => [label, n]));
 }
 
-export function answerTo(sessions: () => readonly SessionFace[]) {
-  return async (question: Question): Promise<unknown> => {
+/** Answers another device's question; undefined for what it knows nothing of. @throws MeshError which goes back */
+export type Answering = (question: Question, from: Teller) => unknown;
+
+export function answerTo(sessions: () => readonly SessionFace[], more: Answering) {
+  return async (question: Question, from: Teller): Promise<unknown> => {
     if (question.kind === "member.sessions") return { sessions: sessions() };
+    const answer = await more(question, from);
+    if (answer !== undefined) return answer;
     throw new MeshError(
       "unknown_method",
       "This device doesn't know that question.",

@@ -9,6 +9,8 @@ import type { Taken } from "./sync.ts";
 export type History = {
   /** Fetches until at least `wanted` records of the label are here, or there are no more, or the broker is away. */
   fill(label: string, name: string, wanted: number): Promise<void>;
+  /** Fetches what the broker has of the label behind that sequence and isn't here. @throws MeshError offline */
+  refetch(label: string, since: number): Promise<void>;
 };
 
 export type HistoryOwner = {
@@ -44,7 +46,20 @@ export function createHistory(replica: Replica, link: () => Link | null, owner: 
     return taken;
   };
 
+  const isHere = (seq: number) => db.sql("SELECT 1 FROM records WHERE seq = ?").get(seq) !== undefined;
+
   return {
+    async refetch(label, since) {
+      for (let before = BEYOND_ANY_HEAD; ; ) {
+        const online = link();
+        if (!online) return;
+        const items: { seq: number; at: number; record: Uint8Array }[] = [];
+        const { more } = await online.read(label, before, LIMITS.page, (item) => items.push(item));
+        await owner.commit(await take(items.filter(({ seq }) => seq > since && !isHere(seq))));
+        before = Math.min(before, ...items.map(({ seq }) => seq));
+        if (!more || before <= since) return;
+      }
+    },
     async fill(label, name, wanted) {
       // A label that isn't followed misses whatever came since it was last looked at: begin at the newest again.
       db.sql(

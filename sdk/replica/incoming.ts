@@ -7,6 +7,7 @@ import type { Context } from "../context.ts";
 import { type Applied, applyEvent, applyStep } from "../feature.ts";
 import type { Push } from "../link/link.ts";
 import { extend } from "../membership/chain.ts";
+import { bar } from "../membership/grants.ts";
 import { appliedFrom, retryWaiting } from "./indexes.ts";
 import { keepRecord, replayed } from "./records.ts";
 import type { Resume } from "./resume.ts";
@@ -19,6 +20,8 @@ export type Incoming = {
   reset(): void;
   /** A seed is new: what waits for it is opened. */
   keysChanged(): Promise<void>;
+  /** What a member said while they might not write is shown. */
+  unbar(member: string): Promise<void>;
   /** Takes in verified records of the past, which don't move the cursor. */
   takeHistory(taken: readonly Taken[]): Promise<void>;
 };
@@ -53,15 +56,18 @@ export function createIncoming(context: Context, owner: IncomingOwner): Incoming
   const keep = (
     chain: ChainState,
     echoes: string[],
+    told: Set<string>,
     { seq, at, record, status, event }: Taken,
   ): Fresh | null => {
     const { id, from: sender } = record.header;
-    const keeping = keepRecord(replica.db, { seq, at, record, status });
+    const applied = appliedFrom(record, { seq, at });
+    const barred = event && bar(replica.db, me, event, applied);
+    const keeping = keepRecord(replica.db, { seq, at, record, status: barred ?? status });
     const isEcho = sender === me && replica.dequeue(id);
     if (isEcho) echoes.push(id);
     resume.confirm(sender, id);
-    if (keeping === "known" || keeping === "outdated" || !event) return null;
-    const applied = appliedFrom(record, { seq, at });
+    if (keeping === "new" && barred === "refused") told.add(sender);
+    if (keeping === "known" || keeping === "outdated" || !event || barred) return null;
     applyEvent(features, { db: replica.db, me, chain }, event, applied);
     // A put to a shared cell enters with its echo: until then somebody else may have won.
     const isShown = isEcho && applied.put?.own !== false;
@@ -71,6 +77,8 @@ export function createIncoming(context: Context, owner: IncomingOwner): Incoming
   const write = (batch: Batch) => {
     const fresh: Fresh[] = [];
     const echoes: string[] = [];
+    /** Who is to hear that their message was refused. */
+    const told = new Set<string>();
     const refused = [...batch.refused];
     const chain = batch.view.state;
     replica.db.transaction(() => {
@@ -80,7 +88,7 @@ export function createIncoming(context: Context, owner: IncomingOwner): Incoming
         if (step && chain) applyStep(features, { db: replica.db, me, chain }, step);
         if (height !== null || !chain) continue;
         try {
-          const one = keep(chain, echoes, taken);
+          const one = keep(chain, echoes, told, taken);
           if (one) fresh.push(one);
         } catch (error) {
           if (!(error instanceof MeshError)) throw error;
@@ -93,17 +101,18 @@ export function createIncoming(context: Context, owner: IncomingOwner): Incoming
       if (isMoved && (resume.keepsCursor() || resume.isDue(batch.through))) replica.setCursor(batch.through);
     });
     position = Math.max(position, batch.through);
-    return { fresh, refused, echoes };
+    return { fresh, refused, echoes, told };
   };
 
   const commit = async (batch: Batch) => {
     const { known, placed } = context.chain;
-    const { fresh, refused, echoes } = write(batch);
+    const { fresh, refused, echoes, told } = write(batch);
     const isLonger = batch.view.hashes.length >= known.hashes.length;
     context.chain = { placed: batch.view, known: isLonger ? batch.view : known };
     for (const { seq, error } of refused)
       ports.log.warn({ workspace, seq, code: error.code }, "a record was refused");
     for (const one of fresh) context.tell({ type: "applied", ...one });
+    for (const member of told) context.tell({ type: "owed", member });
     for (const id of echoes) context.settle(id, "placed");
     if (echoes.length > 0) owner.placed();
     owner.moved();
@@ -197,6 +206,9 @@ export function createIncoming(context: Context, owner: IncomingOwner): Incoming
       await keyring.learn(state);
       await openWaiting();
       owner.chainChanged();
+    },
+    async unbar(member) {
+      if (replica.unbar(member)) await openWaiting();
     },
     takeHistory: (taken) => commit({ view: context.chain.placed, taken, refused: [], through: 0 }),
   };

@@ -13,6 +13,7 @@ import {
   type Index,
   tableNames,
 } from "../feature.ts";
+import { bar } from "../membership/grants.ts";
 import type { PutOrder, Replica, StoredRecord } from "./replica.ts";
 
 /** @throws MeshError for a record that says nothing */
@@ -115,10 +116,12 @@ async function walk(
       }),
     );
     replica.db.transaction(() => {
-      for (const { stored, applied, status, event, error } of opened) {
+      for (const { stored, applied, status: found, event, error } of opened) {
+        const barred = event && which === "waiting" ? bar(replica.db, index.me, event, applied) : null;
+        const status = barred ?? found;
         if (error) replica.giveBack(stored, error.code);
         else if (status !== stored.status) replica.setStatus(stored.position, status);
-        if (!event) continue;
+        if (!event || barred) continue;
         applyEvent(features, index, event, applied);
         if (which === "waiting") taken.push({ event, record: applied });
       }

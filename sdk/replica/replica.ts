@@ -5,8 +5,12 @@
 import type { Database, Migration, SqlRow } from "#protocol/ports.ts";
 import type { MeshEvent } from "#protocol/registry.ts";
 
-/** applied: in the indexes · sealed: no key for it yet · unknown: a kind of a later version. */
-export type RecordStatus = "applied" | "sealed" | "unknown";
+/**
+ * applied: in the indexes · sealed: no key for it yet · unknown: a kind of a later version · barred: its author may not write to
+ * me for now · refused: they may not, and were told so.
+ */
+const STATUSES = ["applied", "sealed", "unknown", "barred", "refused"] as const;
+export type RecordStatus = (typeof STATUSES)[number];
 
 /** `position`: in which order they came here. Null sequence: the broker's log lost it, or is another one now. */
 export type StoredRecord = {
@@ -41,6 +45,9 @@ export type OutboxRow = {
   createdAt: number;
 };
 export type ChainRow = { height: number; seq: number | null; bytes: Uint8Array };
+
+/** In the words of the index on what isn't applied. */
+const WAITING = "status <> 'applied' AND status IN ('sealed', 'unknown')";
 
 const MIGRATIONS: readonly Migration[] = [
   {
@@ -209,7 +216,7 @@ export function openReplica(
       db
         .sql(
           `SELECT position, seq, at, status, bytes FROM records
-           WHERE position > ? AND status ${which === "applied" ? "=" : "<>"} 'applied' ORDER BY position LIMIT ?`,
+           WHERE position > ? AND ${which === "applied" ? "status = 'applied'" : WAITING} ORDER BY position LIMIT ?`,
         )
         .all(after, limit)
         .map(storedRecord),
@@ -218,6 +225,19 @@ export function openReplica(
       db.sql("DELETE FROM records WHERE position = ?").run(position);
       if (seq !== null) db.sql("INSERT OR REPLACE INTO refusals VALUES (?, ?, ?)").run(seq, code, at);
     },
+    /** Whose messages are kept from being shown. */
+    barred: (): string[] =>
+      db
+        .sql("SELECT DISTINCT sender FROM records WHERE status <> 'applied' AND status = 'barred'")
+        .all()
+        .map((row) => String(row.sender)),
+    /** What was kept from being shown is looked at again. */
+    unbar: (sender: string): boolean =>
+      db
+        .sql(
+          "UPDATE records SET status = 'sealed' WHERE sender = ? AND status <> 'applied' AND status = 'barred'",
+        )
+        .run(sender).changes > 0,
     setStatus: (position: number, status: RecordStatus) =>
       db.sql("UPDATE records SET status = ? WHERE position = ?").run(status, position),
 
@@ -366,7 +386,7 @@ function outboxRow(row: SqlRow): OutboxRow {
 }
 
 function toStatus(value: unknown): RecordStatus {
-  return value === "sealed" || value === "unknown" ? value : "applied";
+  return STATUSES.find((one) => one === value) ?? "applied";
 }
 
 function blob(row: SqlRow): Uint8Array {

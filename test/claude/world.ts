@@ -1,9 +1,8 @@
 /** Two people on one broker: alice with her verbs, and bob with the real client. */
-import { cpSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
-import { launcherPath } from "#adapters/start-daemon.ts";
 import type { Person } from "#test/e2e/person.ts";
 import { eventually } from "#test/e2e/waiting.ts";
 import { createWorld } from "#test/e2e/world.ts";
@@ -45,7 +44,7 @@ export async function createClaudeWorld(): Promise<ClaudeWorld> {
     CLAUDEMESH_HOME: bob.home,
     USER: "bob",
   });
-  putOnMesh(claude);
+  await putOnMesh(bob, claude);
 
   const online = async (address: string) => {
     await eventually(
@@ -77,12 +76,10 @@ export async function createClaudeWorld(): Promise<ClaudeWorld> {
   };
 }
 
-/** What an installation writes for this client. The one place to change once there is a verb for it. */
-function putOnMesh({ config }: Claude): void {
-  const path = join(config, ".claude.json");
-  const server = { type: "stdio", command: launcherPath, args: ["mcp-serve"], env: {} };
-  const state = JSON.parse(readFileSync(path, "utf8"));
-  writeFileSync(path, JSON.stringify({ ...state, mcpServers: { claudemesh: server } }, null, 2));
+/** As a person does it; the service would be for the machine's own daemon. */
+async function putOnMesh(bob: Person, { env }: Claude): Promise<void> {
+  const { code, stderr } = await bob.run(["install", "--yes", "--no-service"], { env });
+  if (code !== 0) throw new Error(`install failed: ${stderr}`);
 }
 
 /** Logs of daemons and client, transcripts, requests; no sockets, keys or databases. */

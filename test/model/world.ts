@@ -107,6 +107,7 @@ export async function createWorld(seed: number) {
         set: (item, secret) => void secrets.set(item, secret),
         remove: (item) => void secrets.delete(item),
       },
+      decisions: { append: () => true, newest: () => [] },
       openDatabase(database, migrations) {
         const opened = openSqlite(join(folder, `${name}-${database}.db`), migrations);
         databases.push(opened);

@@ -9,6 +9,8 @@ export type Transcript = {
   enqueued(content: string): void;
   /** It was in a turn: as the prompt that began it, or beside a tool's result. */
   delivered(content: string, shown: string, working: boolean): void;
+  /** What hooks put beside a prompt. */
+  added(texts: readonly string[]): void;
   toolUse(id: string, name: string, input: object): void;
   toolResult(id: string, output: string): void;
   answered(text: string): void;
@@ -57,6 +59,8 @@ export function openTranscript(config: string, cwd: string, sessionId: string): 
         rendered: [{ content: `<system-reminder>\n${shown}\n</system-reminder>` }],
       });
     },
+    added: (content) =>
+      link({ type: "attachment", attachment: { type: "hook_additional_context", content } }),
     toolUse: (id, name, input) => assistant({ type: "tool_use", id, name, input }),
     toolResult: (id, output) =>
       user([{ type: "tool_result", tool_use_id: id, content: output, is_error: false }], {
