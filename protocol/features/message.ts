@@ -176,14 +176,14 @@ export const messageMethods = methods({
   },
   /** Shows held messages to their sessions after all, once. */
   release: {
-    scope: "write",
+    scope: "admin",
     byPerson: true,
     params: someHeld,
     result: z.object({ released: z.array(handled) }),
   },
   /** Held messages are shown to no session any more; their senders see them refused. */
   drop: {
-    scope: "write",
+    scope: "destructive",
     byPerson: true,
     params: someHeld,
     result: z.object({ dropped: z.array(handled) }),
