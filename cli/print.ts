@@ -63,14 +63,15 @@ export function keyWarning({ keyChanged }: { keyChanged: KeyChanged | null }): s
 }
 
 export function messageLine(message: Message): string {
-  const { id, from, to, text, replyTo, sentAt, read, possiblyShown } = message;
+  const { id, from, to, text, replyTo, sentAt, read, possiblyShown, held } = message;
   const mark = read ? " " : "•";
   const shown = possiblyShown ? paint("yellow", " possibly shown to a session already") : "";
+  const kept = held === null ? [] : [`    ${paint("yellow", `held: ${safe(held)}`)}`];
   const reply = replyTo ? paint("dim", ` ↩ ${replyTo.slice(-8)}`) : "";
   const head = `${mark} ${paint("dim", clock(sentAt))} ${paint("cyan", safe(from.address))}${verifiedMark(from)} → ${safe(to)} ${paint("dim", `(${id.slice(-8)})`)}${reply}${shown}`;
   const body = safe(text)
     .split("\n")
     .map((line) => `    ${line}`)
     .join("\n");
-  return [head, ...keyWarning(from), body].join("\n");
+  return [head, ...keyWarning(from), ...kept, body].join("\n");
 }

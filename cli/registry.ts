@@ -20,6 +20,7 @@ import { logs } from "./verbs/logs.ts";
 import { meVerbs } from "./verbs/me.ts";
 import { messageVerbs } from "./verbs/message.ts";
 import { peerVerbs } from "./verbs/peer.ts";
+import { policyVerbs } from "./verbs/policy.ts";
 import { sessionVerbs } from "./verbs/session.ts";
 import { topicVerbs } from "./verbs/topic.ts";
 import { up } from "./verbs/up.ts";
@@ -96,6 +97,7 @@ export const verbs: readonly Verb[] = [
   ...topicVerbs,
   ...sessionVerbs,
   ...groupVerbs,
+  ...policyVerbs,
   ...approvalVerbs,
   ...auditVerbs,
   ...meVerbs,

@@ -99,6 +99,7 @@ test("what each method is: nothing comes to be free for sessions by accident", (
     "account.migrate",
     "account.rotate",
     "device.revoke",
+    "message.drop",
     "workspace.delete",
     "workspace.remove",
     "workspace.leave",

@@ -19,9 +19,12 @@ import {
   noAsking,
   noDecisions,
   noDelivery,
+  noPolicing,
   noSessions,
   onlyWorkspace,
 } from "./one-workspace.ts";
+import { createJudge } from "./policy/judge.ts";
+import { openRules } from "./policy/rules.ts";
 import type { DaemonConfig, DaemonPorts } from "./ports.ts";
 import { handlersOf } from "./registry.ts";
 import { createSessions } from "./sessions.ts";
@@ -55,7 +58,9 @@ export async function createDaemon(ports: DaemonPorts, config: DaemonConfig): Pr
   const isNew = !peer.person.isLoggedOut() && peer.opened().length + peer.broken().length === 0;
   if (isNew) await peer.create(PERSONAL, brokerForNew(config.brokers, peer.person));
   const sessions = createSessions(peer);
-  const delivery = createDelivery(peer, sessions, ports.claude);
+  const rules = openRules(ports.policy, ports);
+  const judge = createJudge(peer, rules.now);
+  const delivery = createDelivery(peer, sessions, ports.claude, { judge, rules });
   const files = ports.claude;
   const asking = createAsking(
     { peer, sessions, delivery, files },
@@ -87,6 +92,7 @@ export async function createDaemon(ports: DaemonPorts, config: DaemonConfig): Pr
         only,
         noSessions,
         noDelivery,
+        noPolicing,
         noApprovals,
         noAsking,
         own,
@@ -101,7 +107,17 @@ export async function createDaemon(ports: DaemonPorts, config: DaemonConfig): Pr
   });
   const answer = createDispatch({
     ...common,
-    handlers: handlersOf(peer, sessions, delivery, approvals, asking, ports, config, sockets),
+    handlers: handlersOf(
+      peer,
+      sessions,
+      delivery,
+      { rules, judge },
+      approvals,
+      asking,
+      ports,
+      config,
+      sockets,
+    ),
     session: callerOf,
     // A workspace may have come, gone, or another name.
     changed: sockets.sync,
@@ -124,6 +140,7 @@ export async function createDaemon(ports: DaemonPorts, config: DaemonConfig): Pr
     },
     stop() {
       stopping = true;
+      rules.close();
       sockets.close();
       return peer.stop();
     },

@@ -29,6 +29,7 @@ import { dial, fetchJson } from "./adapters/network.ts";
 import { watchNetwork } from "./adapters/network-changes.ts";
 import { endWhenGone, ownFolder } from "./adapters/own-folder.ts";
 import { ownName } from "./adapters/own-name.ts";
+import { policyFile } from "./adapters/policy-file.ts";
 import { listenUnix, removeLeftovers } from "./adapters/unix-socket.ts";
 import { mergeConfig, type UpOptions } from "./config.ts";
 import { createDaemon } from "./daemon.ts";
@@ -128,6 +129,7 @@ async function run(options: Options): Promise<void> {
     listen: listenUnix,
     decisions: openDecisionLog(join(home, "logs", "decisions.jsonl")),
     claude: claudeFiles,
+    policy: policyFile(home),
     startedAt: systemClock.now(),
     requestStop: () => requestStop(),
   };

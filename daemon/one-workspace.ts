@@ -7,6 +7,7 @@ import type { Opened, Peer } from "#sdk/peer.ts";
 import type { Approvals } from "./approvals.ts";
 import type { Delivery } from "./delivery/delivery.ts";
 import type { Decisions } from "./ports.ts";
+import type { Policing } from "./registry.ts";
 import type { Sessions } from "./sessions.ts";
 import type { Asking } from "./transcripts/asking.ts";
 
@@ -102,6 +103,8 @@ export const noSessions: Sessions = {
   caller: () => null,
   change: refuse,
   see: refuse,
+  typed: refuse,
+  listen: refuse,
 };
 
 export const noDelivery: Delivery = {
@@ -115,6 +118,12 @@ export const noDelivery: Delivery = {
   check: refuse,
   offer: refuse,
   withdraw: refuse,
+};
+
+/** The person's rules are of all workspaces. */
+export const noPolicing: Policing = {
+  rules: null,
+  judge: { imagine: refuse },
 };
 
 /** What waits for a yes may be about other workspaces. */

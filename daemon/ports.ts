@@ -45,6 +45,19 @@ export type ClaudeFiles = {
   repository(folder: string): { repo: string | null; branch: string | null };
 };
 
+/** The person's rules, as they write them. */
+export type PolicyFile = {
+  path: string;
+  /** Null where there is none. @throws MeshError bad_data */
+  read(): string | null;
+  /** Unless there is one. @throws the system's error */
+  create(text: string): void;
+  /** The old one or the new one, never half of it. @throws the system's error */
+  replace(text: string): void;
+  /** Runs after each change of it, until the answer is called. */
+  onChange(run: () => void): () => void;
+};
+
 export type DaemonPorts = PeerPorts & {
   pid: number;
   version: string;
@@ -57,6 +70,7 @@ export type DaemonPorts = PeerPorts & {
   listen(path: string, serve: Serve): Promise<SocketServer>;
   decisions: Decisions;
   claude: ClaudeFiles;
+  policy: PolicyFile;
   startedAt: number;
   /** Asks the process to stop cleanly. */
   requestStop(): void;

@@ -12,16 +12,23 @@ import { approvalHandlers } from "./methods/approval.ts";
 import { daemonHandlers } from "./methods/daemon.ts";
 import { feedHandlers } from "./methods/feed.ts";
 import { hookHandlers } from "./methods/hook.ts";
+import { policyHandlers } from "./methods/policy.ts";
 import { sessionHandlers } from "./methods/session.ts";
+import type { Judge } from "./policy/judge.ts";
+import type { Rules } from "./policy/rules.ts";
 import type { DaemonConfig, DaemonPorts } from "./ports.ts";
 import type { Sessions } from "./sessions.ts";
 import type { Asking } from "./transcripts/asking.ts";
 import type { WorkspaceSockets } from "./workspace-sockets.ts";
 
+/** What holds for this person's sessions, and who applies it. Null rules: they are nobody's business here. */
+export type Policing = { rules: Rules | null; judge: Pick<Judge, "imagine"> };
+
 export function handlersOf(
   peer: Peer,
   sessions: Sessions,
   delivery: Delivery,
+  { rules, judge }: Policing,
   approvals: Approvals,
   asking: Pick<Asking, "ask">,
   ports: DaemonPorts,
@@ -37,8 +44,9 @@ export function handlersOf(
     },
     approval: approvalHandlers(peer, approvals, ports.decisions),
     device: deviceHandlers(peer),
-    daemon: daemonHandlers(peer, sessions, delivery, ports, config, sockets),
+    daemon: daemonHandlers(peer, sessions, delivery, rules, ports, config, sockets),
     feed: feedHandlers(peer),
+    policy: policyHandlers(rules, judge, sessions),
     session: {
       ...sessionHandlers(peer, sessions, delivery),
       ...hookHandlers(peer, sessions, delivery),

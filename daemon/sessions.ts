@@ -11,6 +11,8 @@ type Seen = Partial<Pick<SessionFace, "id" | "repo" | "branch" | "model" | "stat
   /** What its client is doing; null where that can't be told. */
   doing?: SessionStatus | null;
   deaf?: boolean;
+  /** It asks its person for no permission. */
+  bypasses?: boolean;
 };
 
 export type AttachedSession = SessionFace & {
@@ -19,6 +21,7 @@ export type AttachedSession = SessionFace & {
   chosen: SessionStatus;
   doing: SessionStatus | null;
   deaf: boolean;
+  bypasses: boolean;
 };
 
 export type Attaching = Pick<SessionFace, "id" | "host" | "type"> & { cwd: string };
@@ -35,15 +38,20 @@ export type Sessions = {
   change(session: AttachedSession, face: Partial<Shown>): void;
   /** What is seen of it has changed. Kept nowhere, but for another id. */
   see(session: AttachedSession, seen: Seen): void;
+  /** Its person typed something there at that time, in ms. */
+  typed(session: AttachedSession, at: number): void;
+  /** Called after each change of one. */
+  listen(listener: (session: AttachedSession) => void): void;
 };
 
 export function createSessions(peer: Peer): Sessions {
   let attached: readonly AttachedSession[] = [];
+  const listeners = new Set<(session: AttachedSession) => void>();
 
   /** Last active first: that one gets what is for no session in particular. */
   const become = (next: readonly AttachedSession[]) => {
     attached = next;
-    peer.setSessions(next.map(({ since: _, chosen: __, doing: ___, deaf: ____, ...face }) => face));
+    peer.setSessions(next.map(faceOf));
   };
 
   const isActive = (session: AttachedSession) => {
@@ -121,6 +129,7 @@ export function createSessions(peer: Peer): Sessions {
         chosen,
         doing: null,
         deaf: false,
+        bypasses: false,
       };
       become([session, ...attached]);
       peer.sessionActive();
@@ -157,6 +166,7 @@ export function createSessions(peer: Peer): Sessions {
         peer.database.sql("UPDATE sessions SET forwards = ? WHERE name = ?").run(session.name, before);
       });
       become([...attached]);
+      for (const listener of listeners) listener(session);
     },
     see(session, seen) {
       if (!attached.includes(session)) return;
@@ -168,8 +178,26 @@ export function createSessions(peer: Peer): Sessions {
       // After /clear the session goes by another id, and keeps its names.
       if (session.id !== id) peer.database.sql("UPDATE sessions SET id = ? WHERE id = ?").run(session.id, id);
       become([...attached]);
+      for (const listener of listeners) listener(session);
     },
+    typed({ id }, at) {
+      const when = Math.min(Math.floor(at), Math.floor(peer.now()));
+      peer.database.sql("UPDATE sessions SET typed_at = max(typed_at, ?) WHERE id = ?").run(when, id);
+    },
+    listen: (listener) => void listeners.add(listener),
   };
+}
+
+/** What colleagues, and clients of this daemon, see of it. */
+export function faceOf({
+  since: _,
+  chosen: __,
+  doing: ___,
+  deaf: ____,
+  bypasses: _____,
+  ...face
+}: AttachedSession): SessionFace {
+  return face;
 }
 
 /** What its person says comes before what its client seems to do, and that nothing reaches it before both. */

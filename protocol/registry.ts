@@ -8,6 +8,7 @@ import * as group from "./features/group.ts";
 import * as invite from "./features/invite.ts";
 import * as member from "./features/member.ts";
 import * as message from "./features/message.ts";
+import * as policy from "./features/policy.ts";
 import * as receipt from "./features/receipt.ts";
 import * as topic from "./features/topic.ts";
 import * as workspace from "./features/workspace.ts";
@@ -35,6 +36,7 @@ export const methods = {
   invite: invite.inviteMethods,
   message: message.messageMethods,
   peer: member.peerMethods,
+  policy: policy.policyMethods,
   session: daemon.sessionMethods,
   topic: topic.topicMethods,
   workspace: workspace.workspaceMethods,

@@ -2,7 +2,7 @@
 import type { DaemonClient } from "#adapters/daemon-client.ts";
 import { clientSocket, homePath } from "#adapters/home.ts";
 import { VERSION } from "#adapters/version.ts";
-import { table } from "../print.ts";
+import { paint, safe, table } from "../print.ts";
 import type { Context, Verb } from "../verb.ts";
 
 const down: Verb = {
@@ -45,7 +45,7 @@ const status: Verb = {
   async run({ daemon, print }) {
     const client = await daemon();
     const found = await client.daemon.status({});
-    const { pid, version, uptimeMs, socket } = found.daemon;
+    const { pid, version, uptimeMs, socket, policy } = found.daemon;
     const rows = found.workspaces.map(({ slug, link, broker, outbox, unread, trouble }) => [
       `  ${slug}`,
       link,
@@ -54,7 +54,8 @@ const status: Verb = {
       [outbox > 0 ? `${outbox} waiting to be sent` : "", trouble ?? ""].filter(Boolean).join(" · "),
     ]);
     const head = `${found.account.name} (${found.account.userId})\ndaemon ${version}, pid ${pid}, up ${Math.floor(uptimeMs / 1000)} s, ${socket}`;
-    print(found, `${head}\n${table(rows)}`);
+    const wrong = policy?.trouble ? [paint("red", `your rules: ${safe(policy.trouble)}`)] : [];
+    print(found, [head, ...wrong, table(rows)].join("\n"));
   },
 };
 

@@ -1,11 +1,11 @@
-/** message send, inbox, status, history, search, tail */
+/** message send, inbox, show, status, history, search, tail, release, drop */
 import { MeshError } from "#protocol/errors.ts";
 import { createRecordIds } from "#protocol/ids.ts";
 import { oneOf, string, textFrom, whole } from "../input.ts";
 import { messageLine, noticeLine, table } from "../print.ts";
 import type { Context, Verb } from "../verb.ts";
 
-const PRIORITIES = ["now", "next", "low"] as const;
+export const PRIORITIES = ["now", "next", "low"] as const;
 const WAITS = ["stored", "delivered", "seen"] as const;
 
 export const SEND_OPTIONS = {
@@ -77,14 +77,23 @@ const send: Verb = {
 const inbox: Verb = {
   name: "message inbox",
   aliases: ["inbox"],
-  options: { unread: { type: "boolean", about: "only what isn't read yet" }, ...LIST_OPTIONS },
+  options: {
+    unread: { type: "boolean", about: "only what isn't read yet" },
+    held: { type: "boolean", about: "only what isn't shown to its session, each with the reason" },
+    ...LIST_OPTIONS,
+  },
   summary: "what is addressed to me",
-  examples: ["claudemesh inbox --unread --mark-read", "claudemesh inbox --json --limit 20"],
+  examples: [
+    "claudemesh inbox --unread --mark-read",
+    "claudemesh inbox --held",
+    "claudemesh inbox --json --limit 20",
+  ],
   async run({ options, workspace, daemon, print }) {
     const client = await daemon();
     const { messages, notices } = await client.message.inbox({
       workspace,
       unread: options.unread === true,
+      held: options.held === true,
       markRead: options["mark-read"] === true,
       limit: whole(options.limit, "--limit"),
     });
@@ -164,4 +173,48 @@ const show: Verb = {
   },
 };
 
-export const messageVerbs = [send, inbox, show, status, history, search, tail];
+const SOME_HELD = {
+  all: { type: "boolean", about: "everything that is held" },
+} as const satisfies Verb["options"];
+
+/** @throws MeshError usage */
+function someHeld({ args, options, workspace }: Context) {
+  if ((options.all === true) === args.length > 0)
+    throw new MeshError("usage", "Some ids, or --all.", "See `claudemesh inbox --held`.");
+  return { workspace, ...(options.all === true ? { all: true } : { ids: [...args] }) };
+}
+
+const release: Verb = {
+  name: "message release",
+  args: ["[ID…]"],
+  options: SOME_HELD,
+  summary: "show held messages to their sessions after all",
+  examples: ["claudemesh message release 3f2a91bc", "claudemesh message release --all"],
+  async run(context) {
+    const which = someHeld(context);
+    const client = await context.daemon();
+    const done = await client.message.release(which);
+    context.print(done, endedLine(done.released, "released"));
+  },
+};
+
+const drop: Verb = {
+  name: "message drop",
+  args: ["[ID…]"],
+  options: SOME_HELD,
+  summary: "show held messages to no session; who sent them sees them refused",
+  examples: ["claudemesh message drop 3f2a91bc", "claudemesh message drop --all"],
+  async run(context) {
+    const which = someHeld(context);
+    const client = await context.daemon();
+    const done = await client.message.drop(which);
+    context.print(done, endedLine(done.dropped, "dropped"));
+  },
+};
+
+function endedLine(ended: readonly { id: string }[], how: string): string {
+  if (ended.length === 0) return "Nothing is held.";
+  return `${how}: ${ended.map(({ id }) => id.slice(-8)).join(" ")}`;
+}
+
+export const messageVerbs = [send, inbox, show, status, history, search, tail, release, drop];

@@ -7,12 +7,13 @@ import type { SessionStatus } from "#protocol/features/member.ts";
 import { createRecordIds } from "#protocol/ids.ts";
 import { seen, shownAs } from "#sdk/messages/handing-over.ts";
 import type { Peer } from "#sdk/peer.ts";
+import type { Judge } from "../policy/judge.ts";
 import type { ClaudeClient, ClaudeFiles } from "../ports.ts";
 import type { AttachedSession, Sessions } from "../sessions.ts";
 import { checkOf, envelopeOf, shortId } from "./fence.ts";
 import { createHearing } from "./hearing.ts";
 import { createInbox } from "./inbox.ts";
-import { type Carrier, createPostBox, type Verdict } from "./post-box.ts";
+import { type Carrier, createPostBox } from "./post-box.ts";
 import { createTranscript, type Told } from "./transcript.ts";
 
 /** For a check that nobody waits for. */
@@ -26,6 +27,7 @@ export type Surroundings = {
   peer: Peer;
   sessions: Sessions;
   files: ClaudeFiles;
+  judge: Judge;
   /** A number for a post that no other post of this daemon has. */
   nextPost(): number;
 };
@@ -54,7 +56,7 @@ export type ClaudeSession = {
 export type Hook = { waits: boolean; take(text: string | null): void };
 
 export function openClaudeSession(
-  { peer, sessions, files, nextPost }: Surroundings,
+  { peer, sessions, files, judge, nextPost }: Surroundings,
   session: AttachedSession,
   client: ClaudeClient,
   emit: (event: SessionEvent) => void,
@@ -62,7 +64,6 @@ export function openClaudeSession(
   const { timers, clock, random, log } = peer.ports;
   const newId = createRecordIds(clock, random);
   const inbox = createInbox(peer.ports, nextPost, emit);
-  let bypasses = false;
   /** Nothing is posted before it is known what the client asks its person for. */
   let isKnown = false;
   let heardAt: number | null = null;
@@ -81,8 +82,10 @@ export function openClaudeSession(
     sessions.see(session, { deaf: deaf && files.inbound(client.config) === "accept" });
   });
 
-  const told = ({ taken, seen: ids, permissionMode, model, contextTokens }: Told) => {
-    if (permissionMode !== undefined) bypasses = permissionMode === "bypassPermissions";
+  const told = ({ taken, seen: ids, permissionMode, model, contextTokens, typedAt }: Told) => {
+    if (typedAt !== undefined) sessions.typed(session, typedAt);
+    if (permissionMode !== undefined)
+      sessions.see(session, { bypasses: permissionMode === "bypassPermissions" });
     if (model !== undefined) sessions.see(session, { model });
     if (contextTokens !== undefined) sessions.see(session, { stats: { ...session.stats, contextTokens } });
     if (taken) hearing.taken(taken);
@@ -97,7 +100,7 @@ export function openClaudeSession(
     box.look();
   };
 
-  let transcript = files.follow({ ...client, session: session.id }, createTranscript(told));
+  let transcript = { look() {}, close() {} };
 
   const refresh = () => {
     const state = files.state(client);
@@ -122,7 +125,8 @@ export function openClaudeSession(
 
   /** A version that is new here is tried once, while a session is at work: as a rule it costs no turn of its own then. */
   const checkVersion = (version: string) => {
-    if (!client.inbox || !isKnown || heardAt !== null || isChecking || !("post" in verdict())) return;
+    if (!client.inbox || !isKnown || heardAt !== null || isChecking) return;
+    if (session.bypasses || files.inbound(client.config) === "refuse") return;
     if (version === "" || peer.database.sql("SELECT 1 FROM clients WHERE version = ?").get(version)) return;
     check(CHECK_LIMIT_MS).catch(failed);
   };
@@ -143,19 +147,8 @@ export function openClaudeSession(
     }
   };
 
-  const verdict = (): Verdict => {
-    if (files.inbound(client.config) === "refuse")
-      return {
-        state: "refused",
-        reason: `${session.name} takes no messages from outside (crossSessionInbound: refuse)`,
-      };
-    return bypasses
-      ? {
-          state: "held",
-          reason: `${session.name} runs without permission prompts; its person has to release it`,
-        }
-      : { post: true };
-  };
+  /** Whether what goes to it now makes it begin a turn. */
+  const wakes = () => session.doing === "idle" && hook?.waits !== false;
 
   const carrier: Carrier = {
     wait() {
@@ -163,11 +156,19 @@ export function openClaudeSession(
       if (hook) return 0;
       return client.inbox && !session.deaf ? inbox.wait() : null;
     },
-    verdict,
+    verdict(waiting, admitted) {
+      const inbound = files.inbound(client.config);
+      return judge.verdict(session, waiting, admitted, {
+        // What a hook says is the client's own to say: it asks nobody.
+        inbound: hook && inbound === "hold" ? "accept" : inbound,
+        wakes: wakes(),
+      });
+    },
     async carry(messages) {
       const shared = peer.opened().filter(({ workspace }) => workspace.broker !== null);
       const texts = messages.map(({ message }) => message);
       const { text, shown } = envelopeOf(texts, shared.length > 1);
+      if (wakes()) judge.woke(session);
       const asked = hook;
       hook = null;
       const ids = texts.slice(0, shown).map(({ id }) => shortId(id));
@@ -181,22 +182,18 @@ export function openClaudeSession(
         throw error;
       }
       transcript.look();
-      const isHeld = !asked && files.inbound(client.config) === "hold";
-      return {
-        shown,
-        rest: texts.length > MOST_IN_LINES ? "counted" : "waits",
-        ...(isHeld ? { held: "its client asks its person first" } : {}),
-      };
+      return { shown, rest: texts.length > MOST_IN_LINES ? "counted" : "waits" };
     },
   };
 
   const box = createPostBox(peer, session, carrier);
+  transcript = files.follow({ ...client, session: session.id }, createTranscript(told));
   const stopWatching = files.onState(client, refresh);
   transcript.look();
   files
     .bypasses(client)
     .then((yes) => {
-      bypasses ||= yes;
+      if (yes) sessions.see(session, { bypasses: true });
       isKnown = true;
       refresh();
       box.look();
@@ -210,7 +207,7 @@ export function openClaudeSession(
       if (session.deaf) return "what was posted to it didn't come to its model";
       const inbound = client.inbox ? files.inbound(client.config) : "accept";
       if (inbound !== "accept") return `its person has set crossSessionInbound: ${inbound}`;
-      return bypasses ? "it runs without permission prompts: messages are held" : null;
+      return session.bypasses ? judge.aboutBypassing() : null;
     },
     heardAt: () => heardAt,
     check,

@@ -1,6 +1,8 @@
 /** How each attached session is reached: a Claude session by its client's inbox, any other by the stream that it opened. */
 import type { Reach, SessionEvent } from "#protocol/features/daemon.ts";
 import type { Peer } from "#sdk/peer.ts";
+import type { Judge } from "../policy/judge.ts";
+import type { Rules } from "../policy/rules.ts";
 import type { ClaudeClient, ClaudeFiles } from "../ports.ts";
 import type { AttachedSession, Sessions } from "../sessions.ts";
 import { type ClaudeSession, type Hook, openClaudeSession } from "./claude-session.ts";
@@ -15,7 +17,12 @@ type Stream = Pick<ClaudeSession, "look" | "close">;
 
 export type Delivery = ReturnType<typeof createDelivery>;
 
-export function createDelivery(peer: Peer, sessions: Sessions, files: ClaudeFiles) {
+export function createDelivery(
+  peer: Peer,
+  sessions: Sessions,
+  files: ClaudeFiles,
+  { judge, rules }: { judge: Judge; rules: Pick<Rules, "onChange"> },
+) {
   const reached = new Map<AttachedSession, Reached>();
   let posts = 0;
   const nextPost = () => ++posts;
@@ -26,6 +33,10 @@ export function createDelivery(peer: Peer, sessions: Sessions, files: ClaudeFile
   peer.listen((_, happening) => {
     if (happening.type !== "given") return;
     for (const [session, { look }] of reached) if (session.name === happening.session) look();
+  });
+  sessions.listen((session) => reached.get(session)?.look());
+  rules.onChange(() => {
+    for (const { look } of reached.values()) look();
   });
 
   return {
@@ -43,8 +54,8 @@ export function createDelivery(peer: Peer, sessions: Sessions, files: ClaudeFile
       emit: (event: SessionEvent) => void,
     ): () => void {
       const one = client
-        ? openClaudeSession({ peer, sessions, files, nextPost }, session, client, emit)
-        : openStream(peer, session, emit);
+        ? openClaudeSession({ peer, sessions, files, judge, nextPost }, session, client, emit)
+        : openStream(peer, judge, session, emit);
       reached.set(session, one);
       one.look();
       const hook = client && early.get(keyOf(client));
@@ -91,10 +102,17 @@ export function createDelivery(peer: Peer, sessions: Sessions, files: ClaudeFile
   };
 }
 
-function openStream(peer: Peer, session: AttachedSession, emit: (event: SessionEvent) => void): Stream {
+function openStream(
+  peer: Peer,
+  judge: Judge,
+  session: AttachedSession,
+  emit: (event: SessionEvent) => void,
+): Stream {
   return createPostBox(peer, session, {
     wait: () => 0,
-    verdict: () => ({ post: true }),
+    // What it does can't be seen, so nothing is known to wake it.
+    verdict: (waiting, admitted) =>
+      judge.verdict(session, waiting, admitted, { inbound: "accept", wakes: false }),
     async carry(messages) {
       for (const { message } of messages) emit({ type: "message", message });
       return { shown: messages.length, rest: "waits" };

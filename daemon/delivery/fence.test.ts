@@ -22,6 +22,7 @@ const said = (number: number, text: string, more: Partial<Message> = {}): Messag
   receivedAt: null,
   read: false,
   possiblyShown: false,
+  held: null,
   ...more,
 });
 

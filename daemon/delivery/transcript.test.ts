@@ -67,3 +67,16 @@ test("mode, model and how full the context is are told; what isn't known is pass
     ),
   ).toEqual([{ permissionMode: "bypassPermissions" }, { model: "claude-opus-5-5", contextTokens: 100 }]);
 });
+
+test("what its person types is told with its time, as a first prompt and while it is at work; peers' words aren't", () => {
+  const timestamp = "2026-03-01T10:00:00.000Z";
+  const typed = { type: "user", timestamp, origin: { kind: "human" }, message: { content: "go on" } };
+  const queued = {
+    type: "attachment",
+    timestamp,
+    attachment: { type: "queued_command", prompt: "and stop", origin: { kind: "human" } },
+  };
+  const typedAt = Date.parse(timestamp);
+  expect(tellingOf(typed, queued)).toEqual([{ typedAt }, { typedAt }]);
+  expect(tellingOf({ ...typed, origin: { kind: "peer" } }, { ...typed, timestamp: "?" })).toEqual([]);
+});

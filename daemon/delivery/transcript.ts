@@ -12,6 +12,8 @@ export type Told = {
   permissionMode?: string;
   model?: string;
   contextTokens?: number;
+  /** When the session's person typed something, in ms. */
+  typedAt?: number;
 };
 
 type Entry = Record<string, unknown>;
@@ -33,6 +35,8 @@ export function createTranscript(tell: (told: Told) => void): (line: string) => 
       inTurn = [...inTurn, ...said.whole];
       tell({ taken: said.all });
     }
+    const typedAt = isTyped(entry) ? Date.parse(String(entry.timestamp)) : Number.NaN;
+    if (!Number.isNaN(typedAt)) tell({ typedAt });
     if (typeof entry.permissionMode === "string") tell({ permissionMode: entry.permissionMode });
     if (entry.type === "assistant" && entry.isSidechain !== true && entry.isApiErrorMessage !== true) {
       const seen = inTurn;
@@ -49,6 +53,12 @@ function turnTextOf(entry: Entry): unknown {
   if (!isObject(attachment)) return null;
   if (attachment.type === "queued_command") return attachment.prompt;
   return attachment.type === "hook_additional_context" ? attachment.content : null;
+}
+
+/** A prompt of its person's, as their first one or while it was at work. */
+function isTyped({ attachment, origin }: Entry): boolean {
+  const from = isObject(attachment) ? attachment.origin : origin;
+  return isObject(from) && from.kind === "human";
 }
 
 function textOf(content: unknown): string {

@@ -8,6 +8,7 @@ import type { Broken, Caller, Opened, Peer } from "#sdk/peer.ts";
 import { brokerForNew } from "#sdk/which-broker.ts";
 import { PERSONAL } from "#sdk/which-workspace.ts";
 import type { Delivery } from "../delivery/delivery.ts";
+import type { Rules } from "../policy/rules.ts";
 import type { DaemonConfig, DaemonPorts } from "../ports.ts";
 import type { Sessions } from "../sessions.ts";
 import type { WorkspaceSockets } from "../workspace-sockets.ts";
@@ -19,6 +20,7 @@ export function daemonHandlers(
   peer: Peer,
   sessions: Sessions,
   delivery: Delivery,
+  rules: Rules | null,
   ports: DaemonPorts,
   config: DaemonConfig,
   sockets: Pick<WorkspaceSockets, "pathOf">,
@@ -31,6 +33,7 @@ export function daemonHandlers(
         uptimeMs: Math.floor(ports.clock.now() - ports.startedAt),
         home: ports.home,
         socket: ports.socketPath,
+        policy: rules && { path: rules.path, trouble: rules.trouble()?.message ?? null },
       },
       account: { userId: peer.person.user(), name: peer.person.name() },
       broker: {
@@ -48,7 +51,7 @@ export function daemonHandlers(
       ports.requestStop();
       return { stopping: true };
     },
-    doctor: () => doctor(peer, sessions, delivery),
+    doctor: () => doctor(peer, sessions, delivery, rules),
     selfCheck: () => selfCheck(peer, ports),
   };
 }

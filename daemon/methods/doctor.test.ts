@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
 import { createMesh, type Member } from "#test/mesh.ts";
-import { noDelivery, noSessions } from "../one-workspace.ts";
+import { noDelivery, noPolicing, noSessions } from "../one-workspace.ts";
 import { doctor } from "./doctor.ts";
 
 /** What it finds at a member whose broker answers like that, by the checks' names. */
 async function found(member: Member, answer: { status: number; date?: number }) {
   const ports = { ...member.peer.ports, fetchJson: async () => ({ body: null, ...answer }) };
-  const { checks } = await doctor({ ...member.peer, ports }, noSessions, noDelivery);
+  const { checks } = await doctor({ ...member.peer, ports }, noSessions, noDelivery, noPolicing.rules);
   return Object.fromEntries(checks.map(({ name, ok, detail }) => [name, { ok, detail }]));
 }
 

@@ -7,6 +7,7 @@ import type { Opened, Peer } from "#sdk/peer.ts";
 import type { PeerPorts } from "#sdk/ports.ts";
 import type { Delivery } from "../delivery/delivery.ts";
 import { bad, good, unknown } from "../doctor.ts";
+import type { Rules } from "../policy/rules.ts";
 import type { AttachedSession, Sessions } from "../sessions.ts";
 
 const ANSWER_LIMIT_MS = 5000;
@@ -93,6 +94,13 @@ function records(examined: Examined): Check {
 /** Each is asked of each workspace. */
 const workspaceChecks: readonly ((examined: Examined) => Check | Promise<Check>)[] = [link, clocks, records];
 
+/** The person's rules: what holds where the file can't be read, and where in it the mistake is. */
+function policy(rules: Rules): Check {
+  const trouble = rules.trouble();
+  if (!trouble) return good("policy", rules.path);
+  return bad("policy", `The rules before are in force: ${trouble.message}`, trouble.hint);
+}
+
 /** Whether what is sent to it comes to its model. One that hasn't heard anything yet is tried, at the cost of a short turn. */
 async function session(attached: AttachedSession, delivery: Delivery): Promise<Check> {
   const name = `session ${attached.name}`;
@@ -118,6 +126,7 @@ export async function doctor(
   peer: Peer,
   sessions: Sessions,
   delivery: Delivery,
+  rules: Rules | null,
 ): Promise<{ checks: Check[] }> {
   const broken = peer
     .broken()
@@ -125,21 +134,27 @@ export async function doctor(
   const each = peer.opened().map((opened) => {
     const { broker } = opened.workspace;
     const examined = { ...opened, answer: broker === null ? null : askBroker(peer.ports, broker) };
-    return Promise.all(workspaceChecks.map((look) => looked(look, examined)));
+    return Promise.all(
+      workspaceChecks.map((look) => looked(`workspace ${opened.slug}`, () => look(examined))),
+    );
   });
-  const heard = sessions.list().map((one) => session(one, delivery));
-  return { checks: [...broken, ...(await Promise.all(each)).flat(), ...(await Promise.all(heard))] };
+  const heard = sessions.list().map((one) => looked(`session ${one.name}`, () => session(one, delivery)));
+  return {
+    checks: [
+      ...broken,
+      ...(rules ? [policy(rules)] : []),
+      ...(await Promise.all(each)).flat(),
+      ...(await Promise.all(heard)),
+    ],
+  };
 }
 
-/** A check that fails itself has found something: say, a database that fails just now. */
-async function looked(
-  look: (examined: Examined) => Check | Promise<Check>,
-  examined: Examined,
-): Promise<Check> {
+/** A check that fails itself has found something: say, a database that fails just now, or an adapter that has gone. */
+async function looked(name: string, look: () => Check | Promise<Check>): Promise<Check> {
   try {
-    return await look(examined);
+    return await look();
   } catch (error) {
     const why = error instanceof MeshError ? error.message : String(error);
-    return bad(`workspace ${examined.slug}`, why, "See `claudemesh logs`.");
+    return bad(name, why, "See `claudemesh logs`.");
   }
 }

@@ -4,14 +4,14 @@ import type { Handlers } from "#protocol/registry.ts";
 import { countsOf } from "#sdk/messages/inbox.ts";
 import type { Caller, Peer } from "#sdk/peer.ts";
 import type { Delivery } from "../delivery/delivery.ts";
-import type { AttachedSession, Sessions } from "../sessions.ts";
+import { type AttachedSession, faceOf, type Sessions } from "../sessions.ts";
 
 export function sessionHandlers(
   peer: Peer,
   sessions: Sessions,
   delivery: Delivery,
 ): Omit<Handlers<Caller>["session"], "ask" | "hook" | "line"> {
-  const faceOf = ({ id, name, status, summary }: AttachedSession) => ({
+  const ownFaceOf = ({ id, name, status, summary }: AttachedSession) => ({
     id,
     name,
     address: `${peer.account.name}/${name}`,
@@ -33,7 +33,7 @@ export function sessionHandlers(
   const change = (caller: Caller, face: Parameters<Sessions["change"]>[1]) => {
     const session = calling(caller);
     sessions.change(session, face);
-    return faceOf(session);
+    return ownFaceOf(session);
   };
 
   return {
@@ -45,7 +45,7 @@ export function sessionHandlers(
       const session = sessions.attach({ id: delivery.idOf(id, client), cwd, host, type });
       caller.ended(() => sessions.detach(session));
       caller.ended(delivery.open(session, client, emit));
-      return { name: session.name, address: faceOf(session).address };
+      return { name: session.name, address: ownFaceOf(session).address };
     },
     posted({ post, failed }) {
       delivery.posted(post, failed ?? null);
@@ -53,9 +53,8 @@ export function sessionHandlers(
     },
     list: () => ({
       sessions: sessions.list().map((session) => {
-        const { since, chosen: _, doing: __, deaf: ___, ...face } = session;
         const { reach, trouble } = delivery.describe(session);
-        return { ...face, since: new Date(since).toISOString(), reach, trouble };
+        return { ...faceOf(session), since: new Date(session.since).toISOString(), reach, trouble };
       }),
     }),
     name: ({ name }, caller) => change(caller, { name }),
@@ -64,7 +63,7 @@ export function sessionHandlers(
     stats(_, caller) {
       const session = calling(caller);
       const since = new Date(session.since).toISOString();
-      return { ...faceOf(session), since, ...countsOf(peer, caller) };
+      return { ...ownFaceOf(session), since, ...countsOf(peer, caller) };
     },
   };
 }

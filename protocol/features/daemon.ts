@@ -37,6 +37,8 @@ export const daemonMethods = methods({
         uptimeMs: z.int(),
         home: z.string(),
         socket: z.string(),
+        /** Where the person's rules stand, and why those of the file aren't in force; null at a workspace's own socket. */
+        policy: z.object({ path: z.string(), trouble: z.string().nullable() }).nullable(),
       }),
       account: z.object({ userId: id, name: z.string() }),
       broker: z.object({ url: z.string().nullable(), embedded: z.boolean() }),

@@ -48,6 +48,8 @@ export const events = {
     mentions: z.array(id).max(100),
     priority,
     sentAt: z.int().min(0),
+    /** How many sessions it has come through, one because of the other, since a person typed; none: a person says it. */
+    hops: z.int().min(0).max(1_000_000).optional(),
   }),
 };
 
@@ -82,11 +84,22 @@ export const message = z.object({
   read: z.boolean(),
   /** It was about to be shown to a session when a machine was cut short: it is not shown there again. */
   possiblyShown: z.boolean(),
+  /** Why it isn't shown to the session that it is for, where it is held. */
+  held: z.string().nullable(),
 });
 
 export const sent = z.object({ id: recordId, workspace: z.string(), to: z.string(), state: deliveryState });
 
 export const waitFor = z.enum(["stored", "delivered", "seen"]);
+
+const handled = z.object({ id: recordId, workspace: z.string() });
+
+/** Some that are held, or all. */
+const someHeld = z.strictObject({
+  workspace,
+  ids: z.array(idPart).max(1000).optional(),
+  all: z.boolean().optional(),
+});
 
 const wait = { wait: waitFor.optional(), waitMs: z.int().min(1).max(3_600_000).optional() };
 
@@ -110,12 +123,16 @@ export const messageMethods = methods({
     }),
     result: sent,
   },
-  /** What is addressed to me (in a session: to it), and what became of the membership: the newest, oldest first. */
+  /**
+   * What is addressed to me (in a session: to it, without what is held for its person), and what became of the membership:
+   * the newest, oldest first. `held`: what is held, alone.
+   */
   inbox: {
     scope: "read",
     params: z.strictObject({
       workspace,
       unread: z.boolean().optional(),
+      held: z.boolean().optional(),
       markRead: z.boolean().optional(),
       limit: limit.optional(),
     }),
@@ -156,6 +173,20 @@ export const messageMethods = methods({
     scope: "read",
     params: z.strictObject({ workspace, id: idPart }),
     result: message,
+  },
+  /** Shows held messages to their sessions after all, once. */
+  release: {
+    scope: "admin",
+    byPerson: true,
+    params: someHeld,
+    result: z.object({ released: z.array(handled) }),
+  },
+  /** Held messages are shown to no session any more; their senders see them refused. */
+  drop: {
+    scope: "destructive",
+    byPerson: true,
+    params: someHeld,
+    result: z.object({ dropped: z.array(handled) }),
   },
   /** What became of a message of mine. */
   status: {

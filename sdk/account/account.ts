@@ -92,6 +92,16 @@ const MIGRATIONS: readonly Migration[] = [
     // Versions of the Claude client that are known to bring to their model what is posted to them.
     sql: "CREATE TABLE clients (version TEXT PRIMARY KEY) STRICT;",
   },
+  {
+    name: "0004-wakes",
+    sql: `
+      -- When its person last typed something in a session; 0: never, or it isn't known.
+      ALTER TABLE sessions ADD COLUMN typed_at INTEGER NOT NULL DEFAULT 0;
+      -- Posts that made an idle session work.
+      CREATE TABLE wakes (session TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
+      CREATE INDEX wakes_by_session ON wakes (session, at);
+    `,
+  },
 ];
 
 export function openAccountDatabase(ports: Pick<PeerPorts, "openDatabase">): Database {

@@ -6,9 +6,11 @@ import type { Handlers } from "#protocol/registry.ts";
 import type { Feature } from "../feature.ts";
 import { resolveAddress, resolveSession } from "../messages/address.ts";
 import { conversation, type Found, search } from "../messages/conversation.ts";
+import { drop, endHolding, release } from "../messages/holding.ts";
 import {
   FOR_ME,
   findMessage,
+  HELD,
   MESSAGES,
   markAsRead,
   messageById,
@@ -30,6 +32,7 @@ export const message: Feature = {
       position INTEGER PRIMARY KEY, sender TEXT NOT NULL, id TEXT NOT NULL, seq INTEGER, at INTEGER, label TEXT NOT NULL,
       to_text TEXT NOT NULL, to_session TEXT, session TEXT, topic TEXT, text TEXT NOT NULL, reply_to TEXT,
       thread TEXT, mentioned INTEGER NOT NULL, incoming INTEGER NOT NULL, priority TEXT NOT NULL, sent_at INTEGER NOT NULL,
+      hops INTEGER,
       UNIQUE (sender, id)
     ) STRICT;
     CREATE INDEX messages_by_id ON messages (id);
@@ -48,8 +51,8 @@ export const message: Feature = {
       const added = db
         .sql(
           `INSERT INTO messages (sender, id, seq, at, label, to_text, to_session, session, topic, text, reply_to,
-             thread, mentioned, incoming, priority, sent_at)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+             thread, mentioned, incoming, priority, sent_at, hops)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
         )
         .run(
           from,
@@ -68,6 +71,7 @@ export const message: Feature = {
           incoming ? 1 : 0,
           event.priority,
           event.sentAt,
+          event.hops ?? null,
         );
       if (added.changes === 0) {
         db.sql("UPDATE messages SET seq = ?, at = ? WHERE sender = ? AND id = ? AND seq IS NULL").run(
@@ -102,19 +106,20 @@ export function messageHandlers(peer: Peer): Handlers<Caller>["message"] {
       return sendMessage(peer, opened, resolve(opened.workspace), options, caller);
     },
 
-    inbox({ workspace: selector, unread, markRead, limit = 1000 }, caller) {
+    inbox({ workspace: selector, unread, held, markRead, limit = 1000 }, caller) {
       const messages = peer.readable(selector).flatMap((opened) =>
         opened.workspace.replica.db
           .sql(
-            `${MESSAGES} WHERE ${FOR_ME} AND (?3 = 0 OR m.id NOT IN (SELECT id FROM reads)) ORDER BY m.id DESC LIMIT ?4`,
+            `${MESSAGES} WHERE ${FOR_ME} AND (?3 = 0 OR m.id NOT IN (SELECT id FROM reads))
+               AND (?4 = 0 OR (${HELD}) IS NOT NULL) ORDER BY m.id DESC LIMIT ?5`,
           )
-          .all(namesOf(caller), opened.workspace.me, unread ? 1 : 0, limit)
+          .all(namesOf(caller), opened.workspace.me, unread ? 1 : 0, held ? 1 : 0, limit)
           .map((row) => toMessage(opened, row)),
       );
       messages.sort((a, b) => (a.id < b.id ? -1 : 1));
       const shown = messages.slice(-limit);
       const among = peer.readable(selector);
-      const notices = newestNotices(among, { unread: unread === true, limit });
+      const notices = held ? [] : newestNotices(among, { unread: unread === true, limit });
       if (markRead) {
         markAsRead(peer, shown);
         markNoticesAsRead(among, notices);
@@ -165,6 +170,9 @@ export function messageHandlers(peer: Peer): Handlers<Caller>["message"] {
       if (!row) throw new Error("what is found is there");
       return toMessage(opened, row);
     },
+    release: (which) => ({ released: endHolding(peer, which, release) }),
+
+    drop: (which) => ({ dropped: endHolding(peer, which, drop) }),
 
     status({ workspace: selector, id: part }) {
       const { opened, id } = findMessage(peer.readable(selector), part, "sender = me");

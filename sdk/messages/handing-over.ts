@@ -11,6 +11,9 @@ export type Giveable = { sender: string; id: string; session: string | null; toS
 /** A message in the hands of one session. */
 export type Given = { sender: string; id: string; session: string };
 
+/** One that isn't shown there yet. `reason`: why it has waited so far; `isReleased`: its person wants it shown. */
+export type Queued = Given & { reason: string | null; isReleased: boolean };
+
 const AT_ONCE = 500;
 /** A name may have moved on more than once. */
 const LONGEST_FORWARD = 5;
@@ -18,8 +21,8 @@ const LONGEST_FORWARD = 5;
 const FRESH_MS = 7 * 24 * 60 * 60 * 1000;
 
 /**
- * To the session that it names, to all for `*`, else to the one that was active last; never to the one that said it, and
- * to none twice.
+ * To the session that it names, to all for `*`, else to the one that was active last, if possible one that may be disturbed;
+ * never to the one that said it, and to none twice.
  */
 export function give(peer: Peer, workspace: Workspace, message: Giveable): void {
   const { sender, id, session: speaker, toSession } = message;
@@ -27,27 +30,37 @@ export function give(peer: Peer, workspace: Workspace, message: Giveable): void 
   const named = toSession === null ? null : currentName(peer, toSession);
   const receivers =
     named === null
-      ? others.slice(0, 1)
+      ? others.toSorted((a, b) => Number(a.status === "dnd") - Number(b.status === "dnd")).slice(0, 1)
       : named === "*"
         ? others
         : others.filter(({ name }) => name === named).slice(0, 1);
   for (const { name } of receivers) {
     const isGiven = workspace.replica.db.transaction(() =>
-      insert(workspace, { sender, id, session: name }, named),
+      insert(peer, workspace, { sender, id, session: name }, named),
     );
     if (isGiven) workspace.tell({ type: "given", sender, id, session: name });
   }
 }
 
-function insert(workspace: Workspace, { sender, id, session }: Given, named: string | null): boolean {
+function insert(
+  peer: Peer,
+  workspace: Workspace,
+  { sender, id, session }: Given,
+  named: string | null,
+): boolean {
   const { db } = workspace.replica;
+  const before = db
+    .sql(
+      "SELECT max(released) AS released FROM deliveries WHERE sender = ? AND id = ? AND state = 'returned'",
+    )
+    .get(sender, id);
   db.sql("DELETE FROM deliveries WHERE sender = ? AND id = ? AND state = 'returned'").run(sender, id);
   const added = db
     .sql(
-      `INSERT INTO deliveries (sender, id, session, state, at) SELECT ?1, ?2, ?3, 'given', 0
+      `INSERT INTO deliveries (sender, id, session, state, at, released) SELECT ?1, ?2, ?3, 'given', ?5, ?6
        WHERE ?4 OR NOT EXISTS (SELECT 1 FROM deliveries WHERE sender = ?1 AND id = ?2) ON CONFLICT DO NOTHING`,
     )
-    .run(sender, id, session, named === null ? 0 : 1);
+    .run(sender, id, session, named === null ? 0 : 1, Math.floor(peer.now()), Number(before?.released ?? 0));
   return added.changes > 0;
 }
 
@@ -86,7 +99,7 @@ export function giveWaiting(peer: Peer, workspace: Workspace, shared: boolean): 
     .sql(
       `SELECT m.sender, m.id, m.session, m.to_session FROM messages m
        LEFT JOIN deliveries d ON d.sender = m.sender AND d.id = m.id
-       WHERE m.incoming = 1 AND m.id > ?1 AND m.id NOT IN (SELECT id FROM reads)
+       WHERE m.incoming = 1 AND (m.id > ?1 AND m.id NOT IN (SELECT id FROM reads) OR d.released = 1)
          AND (d.state = 'returned' OR d.id IS NULL AND (?2 = 0 OR coalesce(m.to_session, '*') <> '*'))
        ORDER BY m.id DESC LIMIT ?3`,
     )
@@ -123,7 +136,9 @@ export function mayHaveBeenShown(workspace: Workspace, after: number, upTo: numb
 export function takeUp({ replica: { db } }: Workspace): void {
   db.transaction(() => {
     db.sql("UPDATE deliveries SET state = 'possible' WHERE state = 'posting'").run();
-    db.sql("UPDATE deliveries SET state = 'returned', session = '' WHERE state = 'given'").run();
+    db.sql(
+      "UPDATE deliveries SET state = 'returned', session = '', reason = NULL WHERE state = 'given'",
+    ).run();
   });
 }
 
@@ -132,17 +147,26 @@ export function takeBack({ replica: { db } }: Workspace, session: string): void 
   db.transaction(() => {
     db.sql("UPDATE deliveries SET state = 'possible' WHERE state = 'posting' AND session = ?").run(session);
     db.sql(
-      "UPDATE OR REPLACE deliveries SET state = 'returned', session = '' WHERE state = 'given' AND session = ?",
+      "UPDATE OR REPLACE deliveries SET state = 'returned', session = '', reason = NULL WHERE state = 'given' AND session = ?",
     ).run(session);
   });
 }
 
-/** What waits to be shown at that session, oldest first. */
-export function givenTo(workspace: Workspace, session: string, limit: number): Given[] {
+/** What is to be shown at that session: what wasn't looked at yet, then what waits for a better moment; oldest first. */
+export function givenTo(workspace: Workspace, session: string, limit: number): Queued[] {
   return workspace.replica.db
-    .sql("SELECT sender, id FROM deliveries WHERE state = 'given' AND session = ? ORDER BY id LIMIT ?")
+    .sql(
+      `SELECT sender, id, reason, released FROM deliveries WHERE state = 'given' AND session = ?
+       ORDER BY reason IS NOT NULL, id LIMIT ?`,
+    )
     .all(session, limit)
-    .map((row) => ({ sender: String(row.sender), id: String(row.id), session }));
+    .map((row) => ({
+      sender: String(row.sender),
+      id: String(row.id),
+      session,
+      reason: row.reason === null ? null : String(row.reason),
+      isReleased: row.released === 1,
+    }));
 }
 
 /** Of those that were shown there and weren't seen yet, the ones whose ids end so. A model may be quicker than its adapter's word. */
@@ -150,16 +174,25 @@ export function shownAs(workspace: Workspace, session: string, endings: readonly
   return workspace.replica.db
     .sql(
       `SELECT sender, id FROM deliveries
-       WHERE session = ? AND state IN ('posting', 'shown', 'possible', 'held') AND substr(id, -8) IN (SELECT value FROM json_each(?))`,
+       WHERE session = ? AND state IN ('posting', 'shown', 'possible', 'kept') AND substr(id, -8) IN (SELECT value FROM json_each(?))`,
     )
     .all(session, JSON.stringify(endings))
     .map((row) => ({ sender: String(row.sender), id: String(row.id), session }));
 }
 
-type Step = "posting" | "given" | "counted" | "shown" | "seen" | "held" | "refused";
+export type Step =
+  | "posting"
+  | "given"
+  | "counted"
+  | "shown"
+  | "kept"
+  | "seen"
+  | "held"
+  | "refused"
+  | "dropped";
 
 /** In one commit: where they stand now, and what their senders are to hear of it. */
-function become(
+export function become(
   peer: Peer,
   workspace: Workspace,
   all: readonly Given[],
@@ -171,7 +204,8 @@ function become(
   const members = db.transaction(() => {
     for (const { sender, id, session } of all) {
       db.sql(
-        "UPDATE deliveries SET state = ?4, at = ?5, reason = ?6 WHERE sender = ?1 AND id = ?2 AND session = ?3 AND state <> 'seen'",
+        `UPDATE deliveries SET state = ?4, at = CASE WHEN ?4 IN ('posting', 'shown', 'kept') THEN ?5 ELSE at END, reason = ?6
+         WHERE sender = ?1 AND id = ?2 AND session = ?3 AND state <> 'seen'`,
       ).run(sender, id, session, state, at, told?.reason ?? null);
     }
     if (!told) return new Set<string>();
@@ -214,6 +248,16 @@ export function seen(peer: Peer, workspace: Workspace, all: readonly Given[]): v
   markRead(workspace, ids);
 }
 
+/** Read elsewhere while it waited: there is nothing to show any more. */
+export function readMeanwhile(peer: Peer, workspace: Workspace, all: readonly Given[]): void {
+  become(peer, workspace, all, "seen");
+}
+
+/** The session's client has it, and shows it once its person lets it; who sent it hears why. */
+export function keptByClient(peer: Peer, workspace: Workspace, all: readonly Given[], reason: string): void {
+  become(peer, workspace, all, "kept", { state: "held", reason });
+}
+
 /** Not shown before its person lets it, or never; who sent it hears why. */
 export function keptBack(
   peer: Peer,
@@ -223,4 +267,9 @@ export function keptBack(
   reason: string,
 ): void {
   become(peer, workspace, [given], state, { state, reason });
+}
+
+/** Not shown just now; looked at again by itself. To who sent it that is the same as held. */
+export function putOff(peer: Peer, workspace: Workspace, given: Given, reason: string): void {
+  become(peer, workspace, [given], "given", { state: "held", reason });
 }

@@ -9,7 +9,7 @@ import { memberNames } from "./names.ts";
 
 /**
  * What is addressed to the session with the names ?1, a JSON list, or, where that is null, to the member ?2 and all of
- * their sessions.
+ * their sessions. What is held for its person isn't the session's to read.
  */
 export const FOR_ME = `
   m.incoming = 1 AND (
@@ -17,12 +17,20 @@ export const FOR_ME = `
       coalesce(m.to_session, (SELECT session FROM deliveries WHERE sender = m.sender AND id = m.id AND session <> ''), '*')
         IN (SELECT '*' UNION ALL SELECT value FROM json_each(?1))
       AND NOT (m.sender = ?2 AND m.session IS NOT NULL AND m.session IN (SELECT value FROM json_each(?1)))
+      AND NOT EXISTS (
+        SELECT 1 FROM deliveries WHERE sender = m.sender AND id = m.id AND state IN ('held', 'kept', 'refused', 'dropped')
+          AND session IN (SELECT value FROM json_each(?1)))
     )
   )`;
 
+/** Why a message `m` is held, or null. */
+export const HELD = `SELECT reason FROM deliveries WHERE sender = m.sender AND id = m.id
+  AND (state IN ('held', 'kept') OR state = 'given' AND reason IS NOT NULL) LIMIT 1`;
+
 /** Whole messages, `m`, as `toMessage` takes them. */
 export const MESSAGES = `SELECT m.*, EXISTS (SELECT 1 FROM reads WHERE id = m.id) AS read,
-  EXISTS (SELECT 1 FROM deliveries WHERE sender = m.sender AND id = m.id AND state = 'possible') AS possible FROM messages m`;
+  EXISTS (SELECT 1 FROM deliveries WHERE sender = m.sender AND id = m.id AND state = 'possible') AS possible,
+  (${HELD}) AS held FROM messages m`;
 
 export function namesOf({ session }: Caller): string | null {
   return session && JSON.stringify(session.names);
@@ -107,12 +115,28 @@ export function toMessage({ slug, workspace }: Opened, row: SqlRow): Message {
     receivedAt: row.at === null ? null : new Date(Number(row.at)).toISOString(),
     read: row.read === 1 || sender === workspace.me,
     possiblyShown: row.possible === 1,
+    held: text(row.held),
   };
 }
 
 export function messageById(opened: Opened, sender: string, id: string): Message | null {
   const row = opened.workspace.replica.db.sql(`${MESSAGES} WHERE m.sender = ? AND m.id = ?`).get(sender, id);
   return row ? toMessage(opened, row) : null;
+}
+
+/** How a message is addressed, as its sender says, but for the label; `session`: the one that said it. */
+export function addressOf({ replica: { db } }: Workspace, sender: string, id: string) {
+  const row = db
+    .sql("SELECT label, session, to_session, topic, hops FROM messages WHERE sender = ? AND id = ?")
+    .get(sender, id);
+  const text = (value: unknown) => (value === null || value === undefined ? null : String(value));
+  return {
+    label: text(row?.label),
+    session: text(row?.session),
+    toSession: text(row?.to_session),
+    topic: text(row?.topic),
+    hops: row?.hops === null || row?.hops === undefined ? null : Number(row.hops),
+  };
 }
 
 /** Addressed to me and not read. */

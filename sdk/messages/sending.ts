@@ -7,6 +7,7 @@ import { stateOf } from "../features/receipt.ts";
 import type { Caller, Opened, Peer } from "../peer.ts";
 import type { Workspace } from "../workspace.ts";
 import type { Address } from "./address.ts";
+import { hopsOf } from "./hops.ts";
 import { findMessage } from "./inbox.ts";
 import { memberNames } from "./names.ts";
 
@@ -44,7 +45,7 @@ export async function sendMessage(
     text,
     to: address.to,
     ...(address.toSession !== null ? { toSession: address.toSession } : {}),
-    ...(session ? { session: session.name } : {}),
+    ...(session ? { session: session.name, hops: hopsOf(peer, session) } : {}),
     ...(address.topic !== null ? { topic: address.topic } : {}),
     ...(address.group !== null ? { group: address.group } : {}),
     ...(replyTo ? { replyTo, thread: threadOf(workspace, replyTo) } : {}),

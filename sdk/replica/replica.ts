@@ -137,6 +137,16 @@ const MIGRATIONS: readonly Migration[] = [
       DROP TABLE routes;
     `,
   },
+  {
+    name: "0006-held",
+    sql: `
+      -- More states: kept: the session's client has it, and asks its person · dropped: its person wants it shown nowhere.
+      -- 'given' with a reason: it waits for a better moment. \`at\`: when it was given, then when it was shown.
+      -- \`released\`: its person wants it shown, whatever would hold it.
+      ALTER TABLE deliveries ADD COLUMN released INTEGER NOT NULL DEFAULT 0;
+      CREATE INDEX deliveries_by_time ON deliveries (at);
+    `,
+  },
 ];
 
 /** What can't be true; `another log`: it can, after a restore, and values may be older than they were. */

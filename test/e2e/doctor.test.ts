@@ -46,6 +46,7 @@ test("where all is well it says so of each thing, and ends with 0", async () => 
     "service",
     "daemon",
     "version",
+    "policy",
     "link personal",
     "clock personal",
     "records personal",

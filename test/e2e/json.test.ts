@@ -12,7 +12,8 @@ const recordId = expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0
 
 test("the fields of status, workspace create, invite create, join", async () => {
   const { world, broker, alice, bob } = await createPair();
-  const daemon = { pid: count, version: text, uptimeMs: count, home: alice.home, socket: text };
+  const policy = { path: join(alice.home, "policy.yaml"), trouble: null };
+  const daemon = { pid: count, version: text, uptimeMs: count, home: alice.home, socket: text, policy };
   const workspace = (slug: string) => ({
     id: text,
     slug,
@@ -78,6 +79,7 @@ test("the fields of send, message status, inbox and topic history", async () => 
     receivedAt: time,
     read: false,
     possiblyShown: false,
+    held: null,
   };
   // Who came later isn't told how they came.
   expect(await bob.ok("inbox")).toEqual({ messages: [message], notices: [] });

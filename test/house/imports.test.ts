@@ -13,7 +13,7 @@ const RULES: Rules = {
   sdk:           { parts: ["protocol"],                    packages: PURE,                             world: "nowhere" },
   adapters:      { parts: ["protocol", "package.json"],    packages: PURE,                             world: "everywhere" },
   broker:        { parts: ["protocol", "adapters"],        packages: [...PURE, "hono", "jose", "yargs"], world: "adapters" },
-  daemon:        { parts: ["protocol", "sdk", "adapters"], packages: PURE,                             world: "adapters" },
+  daemon:        { parts: ["protocol", "sdk", "adapters"], packages: [...PURE, "yaml"],                world: "adapters" },
   cli:           { parts: ["protocol", "adapters", "install"], packages: ["uqr"],                             world: "everywhere" },
   "mcp-adapter": { parts: ["protocol", "adapters"],        packages: ["@modelcontextprotocol/sdk"],    world: "everywhere" },
   install:       { parts: ["protocol", "adapters"],        packages: ["esbuild", "jsonc-parser"],      world: "everywhere" },

@@ -85,6 +85,7 @@ export async function createWorld(seed: number) {
     const ports: DaemonPorts = {
       ...world,
       claude: claudeFiles,
+      policy: { path: "", read: () => null, create() {}, replace() {}, onChange: () => () => {} },
       timers,
       async dial() {
         const delay = () => chance() * LONGEST_DELAY_MS;
