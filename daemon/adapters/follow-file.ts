@@ -19,6 +19,7 @@ export function followFile(
   let kept: Buffer[] = [];
   let size = 0;
   let skips = false;
+  let isReading = false;
 
   const open = () => {
     const path = find();
@@ -54,11 +55,23 @@ export function followFile(
   };
 
   const look = () => {
+    // What a line leads to may look again: its turn comes when this one is through, or lines would come out of order.
+    if (isReading) return;
     if (file === null) open();
     if (file === null) return;
+    isReading = true;
+    try {
+      readOn(file);
+    } finally {
+      isReading = false;
+    }
+  };
+
+  const readOn = (from: number) => {
     const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-    for (;;) {
-      const read = readSync(file, chunk, 0, CHUNK_BYTES, position);
+    // Until nothing more has come, or a line has led to an end of following.
+    while (file === from) {
+      const read = readSync(from, chunk, 0, CHUNK_BYTES, position);
       if (read === 0) return;
       position += read;
       take(chunk.subarray(0, read));

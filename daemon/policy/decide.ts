@@ -61,7 +61,7 @@ export type Ruling = { rule: string; verdict: Verdict };
 export function decide(policy: Policy, facts: Facts): Ruling {
   const { session, isReleased } = facts;
   if (session.inbound === "refuse")
-    return refused("client", `${session.name} takes no messages from outside`);
+    return refused("client", `${session.name} takes no messages from outside (crossSessionInbound: refuse)`);
   if (isReleased) return posted("released", facts);
   const { ruling, accepted } = byRule(policy.inbound, facts);
   if (ruling) return ruling;
