@@ -15,19 +15,21 @@ export async function askLine(question: string): Promise<string> {
 
 /** Without an echo. */
 export async function askSecret(question: string): Promise<string> {
-  process.stderr.write(question);
   const { Writable } = await import("node:stream");
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const answer = await ask("", nowhere);
+  const answer = await ask("", nowhere, () => process.stderr.write(question));
   process.stderr.write("\n");
   return answer;
 }
 
-async function ask(question: string, output: NodeJS.WritableStream): Promise<string> {
+/** `ready`: the terminal shows nothing of what is typed from now on, but through `output`. */
+async function ask(question: string, output: NodeJS.WritableStream, ready = () => {}): Promise<string> {
   // Few verbs ask: the others don't wait for it to be loaded.
   const { createInterface } = await import("node:readline/promises");
   const terminal = createInterface({ input: process.stdin, output, terminal: true });
   try {
+    // Not before: whoever answers at once would see it.
+    ready();
     return await new Promise<string>((resolve, reject) => {
       terminal.once("close", () => reject(new MeshError("refused", "Nothing was done.", "")));
       terminal.question(question).then(resolve, reject);

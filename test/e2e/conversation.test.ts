@@ -20,7 +20,12 @@ test("two people meet, write, answer, and know what became of it", async () => {
   expect((await alice.ok("inbox")).messages).toMatchObject([{ id: reply.id, read: true }]);
 
   const { receipts } = await alice.ok("message", "status", short);
-  expect(receipts.map(({ state }: { state: string }) => state)).toEqual(["queued", "stored", "delivered"]);
+  expect(receipts.map(({ state }: { state: string }) => state)).toEqual([
+    "queued",
+    "stored",
+    "delivered",
+    "answered",
+  ]);
   expect(receipts.at(-1).by).toBe("bob");
 });
 
