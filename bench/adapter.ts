@@ -59,6 +59,18 @@ export const adapter: Bench = {
     }),
 };
 
+/** What it tells of itself, before it has a session. */
+export async function initialized(home: Home): Promise<{ instructions: string; capabilities: object }> {
+  const env = { ...process.env, CLAUDEMESH_HOME: home.path, CLAUDE_CODE_SESSION_ID: "" };
+  const child = spawn(launcherPath, ["mcp-serve"], { stdio: ["pipe", "pipe", "inherit"], env });
+  const exited = once(child, "exit");
+  child.stdin.write(`${INITIALIZE}\n`);
+  const [line] = await once(createInterface({ input: child.stdout }), "line");
+  child.stdin.end();
+  await exited;
+  return JSON.parse(String(line)).result;
+}
+
 async function start(command: string, args: readonly string[], home: Home, number: number) {
   const env = {
     ...process.env,

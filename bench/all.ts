@@ -3,9 +3,11 @@ import { adapter } from "./adapter.ts";
 import { brokerThroughput } from "./broker-throughput.ts";
 import { catchUp } from "./catch-up.ts";
 import { connections } from "./connections.ts";
+import { context } from "./context.ts";
 import { daemonCatchUp } from "./daemon-catch-up.ts";
 import { fanOut } from "./fan-out.ts";
 import type { Bench } from "./figure.ts";
+import { hooks } from "./hooks.ts";
 import { hop } from "./hop.ts";
 import { idle } from "./idle.ts";
 import { join } from "./join.ts";
@@ -28,6 +30,8 @@ export const benches: readonly Bench[] = [
   daemonCatchUp,
   catchUp,
   adapter,
+  hooks,
+  context,
   idle,
   search,
   transcript,

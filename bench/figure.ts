@@ -1,6 +1,6 @@
 /** What each bench answers, and how it is worked out. */
 
-export type Unit = "ms" | "/s" | "KiB" | "MB" | "% of a core";
+export type Unit = "ms" | "/s" | "KiB" | "MB" | "tokens" | "% of a core";
 
 /** `floor` is measured in the same run, interleaved where that makes sense: machines are noisy, ratios less so. */
 export type Figure = {

@@ -37,7 +37,8 @@ function row(bench: Bench, runs: readonly Figure[]): string {
   const p50 = spread(runs.map(({ measured }) => median(measured)));
   const p99 = many ? `${spread(runs.map(({ measured }) => percentile(measured, 0.99)))} ${unit}` : "";
   const floor = spread(runs.map((run) => median(run.floor)));
-  const ratio = spread(runs.map((run) => median(run.measured) / median(run.floor)));
+  const isFromNothing = runs.every((run) => median(run.floor) === 0);
+  const ratio = isFromNothing ? "" : spread(runs.map((run) => median(run.measured) / median(run.floor)));
   return `| ${bench.name} | ${name} | ${p50} ${unit} | ${p99} | ${floorName}: ${floor} ${unit} | ${ratio} | ${target} |`;
 }
 

@@ -115,7 +115,7 @@ test("what the client keeps for its person is held, posted once, and isn't ours 
 });
 
 test("a session that is attached again reads what its transcript has, and what was typed there", async () => {
-  const posted = `<cross-session-message from="claudemesh:bob" from-name="bob" id="0000000a" verified="no">\nhi\n</cross-session-message>`;
+  const posted = `<cross-session-message from="claudemesh" from-name="bob" verified="no">\nhi\n\nReply: claudemesh send bob "…" --reply-to 0000000a\n</cross-session-message>`;
   const timestamp = new Date(Date.now() - 1000).toISOString();
   const { alice, attached, say } = await session("", {
     transcript: [

@@ -7,6 +7,7 @@ import type { SessionStatus } from "#protocol/features/member.ts";
 import { createRecordIds } from "#protocol/ids.ts";
 import { seen, shownAs } from "#sdk/messages/handing-over.ts";
 import type { Peer } from "#sdk/peer.ts";
+import { PERSONAL } from "#sdk/which-workspace.ts";
 import type { Judge } from "../policy/judge.ts";
 import type { ClaudeClient, ClaudeFiles } from "../ports.ts";
 import type { AttachedSession, Sessions } from "../sessions.ts";
@@ -165,7 +166,7 @@ export function openClaudeSession(
       });
     },
     async carry(messages) {
-      const shared = peer.opened().filter(({ workspace }) => workspace.broker !== null);
+      const shared = peer.opened().filter(({ slug }) => slug !== PERSONAL);
       const texts = messages.map(({ message }) => message);
       const { text, shown } = envelopeOf(texts, shared.length > 1);
       if (wakes()) judge.woke(session);

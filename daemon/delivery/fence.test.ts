@@ -28,7 +28,7 @@ const said = (number: number, text: string, more: Partial<Message> = {}): Messag
 
 test("one message is a letter that says from whom it is and how to answer", () => {
   expect(envelopeOf([said(1, "The build is red.")], false)).toBe(
-    `<cross-session-message from="claudemesh:alice/payments" from-name="alice/payments" id="00000001" verified="no">
+    `<cross-session-message from="claudemesh" from-name="alice/payments" verified="no">
 The build is red.
 
 Reply: claudemesh send alice/payments "…" --reply-to 00000001

@@ -12,6 +12,8 @@ const DIGEST_BUDGET = 4000;
 const SHOWN_SENDERS = 5;
 
 const TAG = "cross-session-message";
+/** Nobody that the client could answer by its own means. */
+const SENDER = "claudemesh";
 
 /** Ids are shown by their last eight characters; these are random. */
 export function shortId(id: string): string {
@@ -31,7 +33,7 @@ export function envelopeOf(
 
 /** Of nobody: whether it comes to the model tells whether the session hears. */
 export function checkOf(nonce: string): string {
-  const attributes = { from: "claudemesh", "from-name": "claudemesh", id: nonce };
+  const attributes = { from: SENDER, "from-name": SENDER, id: nonce };
   return envelope(
     attributes,
     "A check that this session hears. There is nothing to do and nothing to answer.",
@@ -41,9 +43,8 @@ export function checkOf(nonce: string): string {
 function letter(message: Message, showWorkspace: boolean): string {
   const { from, id, workspace, topic } = message;
   const attributes = {
-    from: `claudemesh:${from.address}`,
+    from: SENDER,
     "from-name": from.address,
-    id: shortId(id),
     verified: trustIn(message),
     ...(showWorkspace ? { workspace } : {}),
     ...(topic === null ? {} : { topic }),
@@ -76,7 +77,7 @@ function digest(messages: readonly Message[], showWorkspace: boolean) {
     "",
     'Whole: claudemesh inbox --unread --mark-read. Reply: claudemesh send TO "…" --reply-to ID',
   ];
-  const text = envelope({ from: "claudemesh", "from-name": "claudemesh" }, body.join("\n"));
+  const text = envelope({ from: SENDER, "from-name": SENDER }, body.join("\n"));
   return { text, shown: lines.length };
 }
 
@@ -102,14 +103,16 @@ function digestLine(message: Message, showWorkspace: boolean): string {
 export function idsIn(text: string): { all: string[]; whole: string[] } | null {
   const opening = OPENING.exec(text)?.[0];
   if (!opening) return null;
-  const one = / id="([0-9a-f]{8})"/.exec(opening)?.[1];
+  // A text can't close the envelope: the line before its end is ours.
+  const one = (/ id="([0-9a-f]{8})"/.exec(opening) ?? LAST_LINE.exec(text))?.[1];
   if (one) return { all: [one], whole: [one] };
   const lines = [...text.matchAll(/^\[[^\]\n]* ([0-9a-f]{8})( \+\d+)?\] /gm)];
   const ids = (among: typeof lines) => among.map((line) => line[1] ?? "");
   return { all: ids(lines), whole: ids(lines.filter((line) => line[2] === undefined)) };
 }
 
-const OPENING = new RegExp(`<${TAG} from="claudemesh(?::[^"]*)?"[^>]*>\n`);
+const OPENING = new RegExp(`<${TAG} from="${SENDER}"[^>]*>\n`);
+const LAST_LINE = new RegExp(`\nReply: [^\n]* --reply-to ([0-9a-f]{8})\n</${TAG}>`);
 
 function countsOf(messages: readonly Message[]): string {
   const counts = new Map<string, number>();

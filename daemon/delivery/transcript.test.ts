@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { createTranscript, type Told } from "./transcript.ts";
 
-const POSTED = `<cross-session-message from="claudemesh:alice" from-name="alice" id="0000000a" verified="no">\nhello\n\nReply: …\n</cross-session-message>`;
+const POSTED = `<cross-session-message from="claudemesh" from-name="alice" verified="no">\nhello\n\nReply: claudemesh send alice "…" --reply-to 0000000a\n</cross-session-message>`;
 const enqueued = { type: "queue-operation", operation: "enqueue", content: POSTED };
 const inTurn = {
   type: "user",
