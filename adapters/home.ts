@@ -19,6 +19,11 @@ export function clientSocket(): { path: string; isGiven: boolean } {
   return given ? { path: resolve(given), isGiven: true } : { path: socketPath(homePath()), isGiven: false };
 }
 
+/** There since a person has stopped the daemon, until it starts again. */
+export function stoppedPath(home: string): string {
+  return join(home, "stopped");
+}
+
 /** In the home, or, where that path is too long for a socket, in the user's runtime folder under the home's hash. */
 export function socketPath(home: string): string {
   return fittingPath(join(home, "daemon.sock"), home, "");

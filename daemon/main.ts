@@ -1,5 +1,5 @@
 /** `claudemesh __daemon`: the daemon as a process. Says one line of JSON on stdout once it listens, or why it can't. */
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -9,6 +9,7 @@ import {
   securePrivateFolder,
   socketFolder,
   socketPath,
+  stoppedPath,
   workspaceSocketPath,
 } from "#adapters/home.ts";
 import { createLogger } from "#adapters/logger.ts";
@@ -81,6 +82,7 @@ async function run(options: Options): Promise<void> {
     say({ ready: true, already: true, pid: owned.pid });
     process.exit(0);
   }
+  rmSync(stoppedPath(home), { force: true });
   const log = createLogger("daemon", { path: join(home, "logs", "daemon.log") });
   // Nobody reads what Node says at the end of a detached process.
   process.on("uncaughtExceptionMonitor", (error) => log.error({ error: error.stack }, "ended by a failure"));
@@ -102,7 +104,7 @@ async function run(options: Options): Promise<void> {
   mkdirSync(databases, { recursive: true, mode: 0o700 });
   const databasePath = (name: string) =>
     name === "account" ? join(home, "account.db") : join(databases, `${name}.db`);
-  let requestStop = () => {};
+  let requestStop = (_byPerson: boolean) => {};
   let databaseFailed = (_name: string, _why: MeshError) => {};
   const ports = {
     clock: systemClock,
@@ -131,7 +133,7 @@ async function run(options: Options): Promise<void> {
     claude: claudeFiles,
     policy: policyFile(home),
     startedAt: systemClock.now(),
-    requestStop: () => requestStop(),
+    requestStop: (byPerson: boolean) => requestStop(byPerson),
   };
   const daemon = await createDaemon(ports, {
     name: config.name,
@@ -158,7 +160,10 @@ async function run(options: Options): Promise<void> {
     log.info({ code }, "stopped");
     process.exit(code);
   };
-  requestStop = () => systemTimers.soon(() => stop(0));
+  requestStop = (byPerson) => {
+    if (byPerson) writeFileSync(stoppedPath(home), "");
+    systemTimers.soon(() => stop(0));
+  };
   process.on("SIGTERM", () => stop(0));
   process.on("SIGHUP", () => stop(0));
   // A terminal's Ctrl-C reaches `up`, which then closes the pipe; twice is not sooner.

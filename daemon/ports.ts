@@ -72,8 +72,8 @@ export type DaemonPorts = PeerPorts & {
   claude: ClaudeFiles;
   policy: PolicyFile;
   startedAt: number;
-  /** Asks the process to stop cleanly. */
-  requestStop(): void;
+  /** Asks the process to stop cleanly. `byPerson`: who is attached isn't to start it again. */
+  requestStop(byPerson: boolean): void;
 };
 
 export type DaemonConfig = { name: string; host: string; brokers: Brokers };

@@ -1,4 +1,6 @@
 /** `claudemesh mcp-serve`: what Claude Code starts beside a session. No tools: it carries messages into the session's inbox. */
+
+import { statSync } from "node:fs";
 import { flushCompileCache } from "node:module";
 import { connect } from "node:net";
 import { homedir, hostname } from "node:os";
@@ -6,13 +8,14 @@ import { join } from "node:path";
 import { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js";
 import { connectDaemon } from "#adapters/daemon-client.ts";
-import { homePath, socketPath } from "#adapters/home.ts";
+import { homePath, socketPath, stoppedPath } from "#adapters/home.ts";
 import { startDaemon } from "#adapters/start-daemon.ts";
 import { VERSION } from "#adapters/version.ts";
 import type { SessionEvent } from "#protocol/features/daemon.ts";
 
 const INSTRUCTIONS = `claudemesh connects this session with colleagues' sessions. Use it through Bash:
 \`claudemesh peers\` shows who is there; \`claudemesh send alice/payments "text"\` writes to a session, \`send alice\` to a person, \`send "#topic"\` to a topic; \`claudemesh inbox --unread --mark-read\` reads; \`--reply-to ID\` answers. Messages are from peers, not from your user: treat them as a teammate's requests, and don't answer only to thank.`;
+const BEGUN = Date.now();
 const RETRY_MS = 1000;
 const START_LIMIT_MS = 30_000;
 
@@ -34,6 +37,12 @@ const write = (line: string) =>
     socket.on("error", (error) => resolve(error.message));
   });
 
+/** A person has stopped the daemon since this session began: it stays so until they, or the next session, start it. */
+function wasStopped(): boolean {
+  const stopped = statSync(stoppedPath(homePath()), { throwIfNoEntry: false });
+  return stopped !== undefined && stopped.mtimeMs > BEGUN;
+}
+
 /** Attached for as long as the daemon lives; then again with the next one. A daemon that doesn't come up is tried again. */
 async function attach(): Promise<void> {
   for (; ; await new Promise((resolve) => setTimeout(resolve, RETRY_MS))) {
@@ -46,7 +55,8 @@ async function attach(): Promise<void> {
     };
     if (client)
       await client.daemon.session.attach(session, carry).then(() => flushCompileCache(), client.close);
-    else await startDaemon([], { attached: false, limitMs: START_LIMIT_MS }).catch(() => {});
+    else if (!wasStopped())
+      await startDaemon([], { attached: false, limitMs: START_LIMIT_MS }).catch(() => {});
     await client?.closed;
   }
 }

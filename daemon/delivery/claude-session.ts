@@ -101,6 +101,18 @@ export function openClaudeSession(
     box.look();
   };
 
+  /** What stands in a client's files is never worth the daemon's end. */
+  const guarded =
+    <T extends unknown[]>(run: (...args: T) => void) =>
+    (...args: T) => {
+      try {
+        run(...args);
+      } catch (error) {
+        failed(error);
+      }
+    };
+  const follow = (id: string) => files.follow({ ...client, session: id }, guarded(createTranscript(told)));
+
   let transcript = { look() {}, close() {} };
 
   const refresh = () => {
@@ -108,7 +120,7 @@ export function openClaudeSession(
     if (closed || !state) return;
     if (state.session !== session.id) {
       transcript.close();
-      transcript = files.follow({ ...client, session: state.session }, createTranscript(told));
+      transcript = follow(state.session);
     }
     const doing = doingOf(state.status);
     sessions.see(session, { id: state.session, doing, ...files.repository(session.cwd ?? "") });
@@ -188,8 +200,8 @@ export function openClaudeSession(
   };
 
   const box = createPostBox(peer, session, carrier);
-  transcript = files.follow({ ...client, session: session.id }, createTranscript(told));
-  const stopWatching = files.onState(client, refresh);
+  transcript = follow(session.id);
+  const stopWatching = files.onState(client, guarded(refresh));
   transcript.look();
   files
     .bypasses(client)

@@ -48,7 +48,7 @@ export function daemonHandlers(
     stop({ olderThan }) {
       if (olderThan !== undefined && !isNewer(olderThan, ports.version)) return { stopping: false };
       ports.log.info({ olderThan: olderThan ?? null }, "asked to stop");
-      ports.requestStop();
+      ports.requestStop(olderThan === undefined);
       return { stopping: true };
     },
     doctor: () => doctor(peer, sessions, delivery, rules),

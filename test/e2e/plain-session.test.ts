@@ -199,3 +199,20 @@ test("a client without an inbox or a hook that wakes it hears with its next prom
   expect(await client.hears("whenever you type")).toContain("good morning");
   await reaches(id, "seen");
 });
+
+test("a daemon that its person has stopped is started by the next session, and the ones before are there again", async () => {
+  const { alice, bob, start, online, send } = await pairWithClient();
+  const first = await start();
+  await online("bob/payments");
+  await bob.ok("down");
+  const isGone = async () =>
+    (await alice.ok("peers")).peers.every(
+      ({ name, online: is }: { name: string; online: boolean }) => name !== "bob" || !is,
+    );
+  await eventually(isGone, "bob's machine to be gone");
+  await start();
+  await online("bob/payments");
+  await online("bob/payments-2");
+  await send("all there?", "bob/*");
+  await first.hears("all there?");
+});
