@@ -1,5 +1,5 @@
 /** `claudemesh __daemon`: the daemon as a process. Says one line of JSON on stdout once it listens, or why it can't. */
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -82,7 +82,8 @@ async function run(options: Options): Promise<void> {
     say({ ready: true, already: true, pid: owned.pid });
     process.exit(0);
   }
-  rmSync(stoppedPath(home), { force: true });
+  // rmSync would say nothing that is understood of a read-only home.
+  if (existsSync(stoppedPath(home))) unlinkSync(stoppedPath(home));
   const log = createLogger("daemon", { path: join(home, "logs", "daemon.log") });
   // Nobody reads what Node says at the end of a detached process.
   process.on("uncaughtExceptionMonitor", (error) => log.error({ error: error.stack }, "ended by a failure"));
