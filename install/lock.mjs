@@ -55,7 +55,7 @@ async function acquire(folder, waitMs, onWait) {
 function take(folder, number) {
   const ticket = join(folder, `lock-${number}`);
   const draft = join(folder, `draft-${process.pid}`);
-  writeFileSync(draft, identity(process.pid));
+  writeFileSync(draft, identity(process.pid), { mode: 0o600 });
   try {
     linkSync(draft, ticket);
   } catch (error) {

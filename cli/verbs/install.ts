@@ -94,14 +94,15 @@ async function perform(
     context.print(json, [...all, ...remarks].join("\n"));
     return;
   }
+  const shows = canAsk(context) && context.options.yes !== true;
   if (changes.length > 0) {
-    if (canAsk(context)) context.note([...changes.flatMap(words), ...remarks].join("\n"));
+    if (shows) context.note([...changes.flatMap(words), ...remarks].join("\n"));
     const count = `${changes.length} change${changes.length === 1 ? "" : "s"}`;
     await confirm(context, `${verb} has ${count} to make; --dry-run shows more.`);
   }
   await context.waiting(`${verb}ing`, carryOut(plan, make));
   const done = changes.length > 0 ? changes.map(headOf) : [NOTHING];
-  const unsaid = changes.length > 0 && canAsk(context) ? [] : remarks;
+  const unsaid = changes.length > 0 && shows ? [] : remarks;
   context.print(json, [...done, ...unsaid, ...(next === "" ? [] : ["", next])].join("\n"));
 }
 
