@@ -2,11 +2,13 @@
 import { readFileSync } from "node:fs";
 import { countTokens } from "@anthropic-ai/tokenizer";
 import { envelopeOf } from "#daemon/delivery/fence.ts";
-import type { Message } from "#protocol/features/message.ts";
+import { messageOf } from "#test/message.ts";
 import { initialized } from "./adapter.ts";
 import type { Bench } from "./figure.ts";
 import { withHomes } from "./home.ts";
 
+const ID = "0190aaaa-bbbb-7ccc-8ddd-eeee3f2a91bc";
+const FROM = { member: "m", name: "alice", verified: true, keyChanged: null };
 const TEXTS = [
   "The build is red on main since 4f2c: RefundTest.partial says 409. Is that your change in ledger.ts?",
   "yes",
@@ -26,7 +28,7 @@ export const context: Bench = {
       const idle = countTokens(`## claudemesh\n${instructions}\n- claudemesh: ${about}\n`);
       const over = TEXTS.flatMap((text) =>
         ["alice", "alice/payments"].map((address) => {
-          const letter = envelopeOf([messageFrom(address, text)], false).text;
+          const letter = envelopeOf([messageOf(ID, text, { from: { ...FROM, address } })], false).text;
           return countTokens(letter) - countTokens(text);
         }),
       );
@@ -51,24 +53,3 @@ export const context: Bench = {
       ];
     }),
 };
-
-function messageFrom(address: string, text: string): Message {
-  const name = address.split("/")[0] ?? "";
-  return {
-    id: "0190aaaa-bbbb-7ccc-8ddd-eeee3f2a91bc",
-    workspace: "acme",
-    from: { member: "m", name, address, verified: true, keyChanged: null },
-    to: "bob",
-    topic: null,
-    text,
-    replyTo: null,
-    thread: null,
-    mentioned: false,
-    priority: "next",
-    sentAt: "2026-01-01T00:00:00.000Z",
-    receivedAt: null,
-    read: false,
-    possiblyShown: false,
-    held: null,
-  };
-}

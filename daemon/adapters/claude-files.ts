@@ -1,12 +1,13 @@
 /** The files that Claude Code keeps of its sessions (2.1.285 and newer), and the repository that a folder is in. */
 import { execFile } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, watch } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import type { ClaudeClient, ClaudeFiles } from "../ports.ts";
 import { followFile } from "./follow-file.ts";
 import { readBackwards } from "./read-backwards.ts";
+import { watchFile } from "./watch-file.ts";
 
 const PS_LIMIT_MS = 5000;
 
@@ -24,20 +25,8 @@ export const claudeFiles: ClaudeFiles = {
     const { sessionId, status, version } = found.data;
     return { session: sessionId, status, version };
   },
-  onState(client, run) {
-    const path = statePath(client);
-    try {
-      // The folder: the file is replaced as a whole at each change.
-      const watcher = watch(dirname(path), { persistent: false }, (_, name) => {
-        if (name === basename(path)) run();
-      });
-      watcher.on("error", () => watcher.close());
-      return () => watcher.close();
-    } catch {
-      // A client that keeps no such files: what it does isn't known.
-      return () => {};
-    }
-  },
+  // Of a client that keeps no such files it isn't known what it does.
+  onState: (client, run) => watchFile(statePath(client), run),
   follow: ({ config, session }, line) => followFile(() => transcriptPath(config, session), line),
   readBack({ session, config }) {
     const configs = config === null ? usualConfigs() : [config];

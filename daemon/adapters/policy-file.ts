@@ -1,9 +1,10 @@
 /** The file of rules in the home. Its person edits it with whatever they like: some editors replace a file, some write into it. */
-import { existsSync, lstatSync, readFileSync, realpathSync, watch } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { existsSync, lstatSync, readFileSync, realpathSync } from "node:fs";
+import { join } from "node:path";
 import { writeFileAtomically } from "#adapters/atomic-file.ts";
 import { fromSystem } from "#adapters/system-error.ts";
 import type { PolicyFile } from "../ports.ts";
+import { watchFile } from "./watch-file.ts";
 
 const MOST_BYTES = 1024 * 1024;
 
@@ -23,17 +24,7 @@ export function policyFile(home: string): PolicyFile {
       if (!lstatSync(path, { throwIfNoEntry: false })) writeFileAtomically(path, text);
     },
     replace: (text) => writeFileAtomically(existsSync(path) ? realpathSync(path) : path, text),
-    onChange(run) {
-      try {
-        const watcher = watch(dirname(path), { persistent: false }, (_, name) => {
-          if (name === basename(path)) run();
-        });
-        watcher.on("error", () => watcher.close());
-        return () => watcher.close();
-      } catch {
-        // Where nothing can be watched, changes count from the next start, or after `policy edit`.
-        return () => {};
-      }
-    },
+    // Where nothing can be watched, changes count from the next start, or after `policy edit`.
+    onChange: (run) => watchFile(path, run),
   };
 }

@@ -1,30 +1,15 @@
 // What a model gets of peers' words: nothing in them can be taken for the client's own.
 import { expect, test } from "vitest";
 import type { Message } from "#protocol/features/message.ts";
+import { messageOf } from "#test/message.ts";
 import { recordId } from "#test/person.ts";
 import { envelopeOf as envelope, fenced, idsIn } from "./fence.ts";
 
 const envelopeOf = (messages: readonly Message[], showWorkspace: boolean): string =>
   envelope(messages, showWorkspace).text;
 
-const said = (number: number, text: string, more: Partial<Message> = {}): Message => ({
-  id: recordId(number).slice(0, -8) + number.toString(16).padStart(8, "0"),
-  workspace: "acme",
-  from: { member: "m", name: "alice", address: "alice/payments", verified: false, keyChanged: null },
-  to: "bob",
-  topic: null,
-  text,
-  replyTo: null,
-  thread: null,
-  mentioned: false,
-  priority: "next",
-  sentAt: "2026-01-01T00:00:00.000Z",
-  receivedAt: null,
-  read: false,
-  possiblyShown: false,
-  held: null,
-  ...more,
-});
+const said = (number: number, text: string, more: Partial<Message> = {}): Message =>
+  messageOf(recordId(number).slice(0, -8) + number.toString(16).padStart(8, "0"), text, more);
 
 test("one message is a letter that says from whom it is and how to answer", () => {
   expect(envelopeOf([said(1, "The build is red.")], false)).toBe(
