@@ -34,6 +34,8 @@ export type Served = {
   /** The client has read everything. */
   drained(): void;
   closed(): void;
+  /** It has to go: nothing of it is heard or kept any more. */
+  expelled(): void;
   isGreeted(): boolean;
   /** Bytes kept for it, coming and going. */
   held(): number;
@@ -78,12 +80,18 @@ export function createServe({
       if (!ended) channel.send(encodeSocketFrame(frame));
     };
 
+    const forget = () => {
+      ended = true;
+      queue.length = 0;
+      // A client that doesn't go keeps its connection, and nothing else.
+      decoder.drop();
+    };
+
     /** What isn't our protocol, or too much of it, ends the connection, and only that. */
     const refuse = (error: unknown) => {
       if (ended) return;
       send({ type: "error", data: shapeOf(error, log, "frame") });
-      ended = true;
-      queue.length = 0;
+      forget();
       channel.end();
     };
 
@@ -167,9 +175,9 @@ export function createServe({
         if (!ended) pump();
       },
       drained: pump,
+      expelled: forget,
       closed() {
-        ended = true;
-        queue.length = 0;
+        forget();
         cancelHelloLimit();
         frameLimit.frameEnded();
         for (const run of endings) run();

@@ -14,7 +14,14 @@ function house(connections: number, maxHeldBytes?: number) {
   const door = doors.door(() => {
     const own = { greeted: false, held: 0 };
     costs.set(name, own);
-    return { data() {}, drained() {}, closed() {}, isGreeted: () => own.greeted, held: () => own.held };
+    return {
+      data() {},
+      drained() {},
+      closed() {},
+      expelled() {},
+      isGreeted: () => own.greeted,
+      held: () => own.held,
+    };
   }, connections);
   return {
     ended,

@@ -22,9 +22,10 @@ export type Doors = {
 export function createDoors(log: Log, maxHeldBytes = MAX_HELD_BYTES): Doors {
   const everybody = new Set<Guest>();
 
-  const expel = ({ channel }: Guest, why: string) => {
+  const expel = ({ channel, served }: Guest, why: string) => {
     log.warn({ why }, "a connection was ended");
     channel.send(refusal(why));
+    served.expelled();
     channel.end();
   };
 
@@ -89,7 +90,14 @@ export function createDoors(log: Log, maxHeldBytes = MAX_HELD_BYTES): Doors {
 }
 
 /** Behind a door that stayed shut. */
-const NOBODY: Served = { data() {}, drained() {}, closed() {}, isGreeted: () => false, held: () => 0 };
+const NOBODY: Served = {
+  data() {},
+  drained() {},
+  closed() {},
+  expelled() {},
+  isGreeted: () => false,
+  held: () => 0,
+};
 
 function refusal(why: string): string {
   const error = new MeshError("busy", why, "Close some, and try again in a moment.");

@@ -55,6 +55,8 @@ export type SocketDecoder = {
   held(): number;
   /** From now on a frame may be that long. */
   allow(bytes: number): void;
+  /** Lets go of what is kept: nothing more comes. */
+  drop(): void;
 };
 
 /** Cuts a byte stream into frames. */
@@ -107,6 +109,10 @@ export function createSocketDecoder(
     held: () => kept.length,
     allow(bytes) {
       limit = bytes;
+    },
+    drop() {
+      kept = new Uint8Array(0);
+      size = 0;
     },
   };
 }
