@@ -3,8 +3,7 @@
  * start a daemon, never fail, and say nothing where there is nothing to say.
  */
 import { readFileSync } from "node:fs";
-import { homedir } from "node:os";
-import { join } from "node:path";
+import { claudeFolder } from "#adapters/claude-folder.ts";
 import { connectDaemon } from "#adapters/daemon-client.ts";
 import { homePath, socketPath } from "#adapters/home.ts";
 import { VERSION } from "#adapters/version.ts";
@@ -16,10 +15,10 @@ const WAKE = 2;
 type Input = Readonly<Record<string, unknown>>;
 
 async function hook(daemon: Client, event: "wait" | "prompt"): Promise<void> {
-  const { CLAUDE_PID, CLAUDE_CONFIG_DIR } = process.env;
+  const { CLAUDE_PID } = process.env;
   const claude = {
     pid: Number(CLAUDE_PID ?? process.ppid),
-    config: CLAUDE_CONFIG_DIR ?? join(homedir(), ".claude"),
+    config: claudeFolder(),
   };
   const { text } = await daemon.session.hook({ event, claude });
   if (text === null) return;

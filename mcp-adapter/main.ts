@@ -3,10 +3,10 @@
 import { statSync } from "node:fs";
 import { flushCompileCache } from "node:module";
 import { connect } from "node:net";
-import { homedir, hostname } from "node:os";
-import { join } from "node:path";
+import { hostname } from "node:os";
 import { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js";
+import { claudeFolder } from "#adapters/claude-folder.ts";
 import { connectDaemon } from "#adapters/daemon-client.ts";
 import { homePath, socketPath, stoppedPath } from "#adapters/home.ts";
 import { startDaemon } from "#adapters/start-daemon.ts";
@@ -21,12 +21,11 @@ const START_LIMIT_MS = 30_000;
 
 const { env } = process;
 const { CLAUDE_CODE_MESSAGING_SOCKET: inbox = "", CLAUDE_CODE_MESSAGING_TOKEN: token } = env;
-const config = env.CLAUDE_CONFIG_DIR ?? join(homedir(), ".claude");
 const session = {
   id: env.CLAUDE_CODE_SESSION_ID ?? "",
   cwd: env.CLAUDE_PROJECT_DIR ?? process.cwd(),
   host: hostname(),
-  claude: { pid: process.ppid, config, inbox: inbox !== "" },
+  claude: { pid: process.ppid, config: claudeFolder(), inbox: inbox !== "" },
 };
 
 /** Resolves to nothing, or to why the line couldn't be written. */

@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
+import { claudeFolder } from "#adapters/claude-folder.ts";
 import type { ClaudeClient, ClaudeFiles } from "../ports.ts";
 import { followFile } from "./follow-file.ts";
 import { readBackwards } from "./read-backwards.ts";
@@ -67,9 +68,7 @@ const defaultMode = z.object({ permissions: z.object({ defaultMode: z.literal("b
 
 /** Of this process, which may have been started by a session; and of whoever sets none. */
 function usualConfigs(): string[] {
-  return [...new Set([process.env.CLAUDE_CONFIG_DIR, join(homedir(), ".claude")])].filter(
-    (one) => one !== undefined,
-  );
+  return [...new Set([claudeFolder(), join(homedir(), ".claude")])];
 }
 
 function statePath({ config, pid }: ClaudeClient): string {

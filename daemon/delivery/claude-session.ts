@@ -91,8 +91,8 @@ export function openClaudeSession(
     if (contextTokens !== undefined) sessions.see(session, { stats: { ...session.stats, contextTokens } });
     if (taken) hearing.taken(taken);
     if (!ids) return;
+    if (heardAt === null) keepVersion();
     heardAt = peer.now();
-    keepVersion();
     for (const { workspace } of peer.opened()) {
       const found = shownAs(workspace, session.name, ids);
       if (found.length > 0) seen(peer, workspace, found);

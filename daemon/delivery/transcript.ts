@@ -2,6 +2,7 @@
  * What a session's transcript tells as it grows: which of our messages came into a turn that the model has answered, and
  * how the session stands. A client writes an entry a line; what isn't known is passed over.
  */
+import { type Fields, isFields, modelOf, parseEntry, wordsIn } from "../transcripts/fields.ts";
 import { idsIn } from "./fence.ts";
 
 export type Told = {
@@ -16,21 +17,19 @@ export type Told = {
   typedAt?: number;
 };
 
-type Entry = Record<string, unknown>;
-
 export function createTranscript(tell: (told: Told) => void): (line: string) => void {
   let inTurn: string[] = [];
 
   return (line) => {
     // Most of a transcript are tools' results and whole prompts; parsing those would cost more than all the rest.
     if (!/"type":"(?:user|assistant|queue-operation|attachment|permission-mode)"/.test(line)) return;
-    const entry = parse(line);
+    const entry = parseEntry(line);
     if (!entry) return;
     if (entry.type === "queue-operation" && entry.operation === "enqueue") {
-      const ids = idsIn(textOf(entry.content));
+      const ids = idsIn(wordsIn(entry.content));
       if (ids) tell({ taken: ids.all });
     }
-    const said = idsIn(textOf(turnTextOf(entry)));
+    const said = idsIn(wordsIn(turnTextOf(entry)));
     if (said) {
       inTurn = [...inTurn, ...said.whole];
       tell({ taken: said.all });
@@ -47,49 +46,30 @@ export function createTranscript(tell: (told: Told) => void): (line: string) => 
 }
 
 /** What an entry puts before the model: a prompt, or what came while it was at work. */
-function turnTextOf(entry: Entry): unknown {
-  if (entry.type === "user" && isObject(entry.message)) return entry.message.content;
+function turnTextOf(entry: Fields): unknown {
+  if (entry.type === "user" && isFields(entry.message)) return entry.message.content;
   const { attachment } = entry;
-  if (!isObject(attachment)) return null;
+  if (!isFields(attachment)) return null;
   if (attachment.type === "queued_command") return attachment.prompt;
   return attachment.type === "hook_additional_context" ? attachment.content : null;
 }
 
 /** A prompt of its person's, as their first one or while it was at work. */
-function isTyped({ attachment, origin }: Entry): boolean {
-  const from = isObject(attachment) ? attachment.origin : origin;
-  return isObject(from) && from.kind === "human";
-}
-
-function textOf(content: unknown): string {
-  if (typeof content === "string") return content;
-  if (!Array.isArray(content)) return "";
-  const texts = content.map((part) => (isObject(part) && part.type === "text" ? part.text : part));
-  return texts.filter((text) => typeof text === "string").join("\n");
+function isTyped({ attachment, origin }: Fields): boolean {
+  const from = isFields(attachment) ? attachment.origin : origin;
+  return isFields(from) && from.kind === "human";
 }
 
 function facts(message: unknown): Told {
-  if (!isObject(message)) return {};
-  const { model, usage } = message;
-  const counts = isObject(usage) ? usage : {};
+  if (!isFields(message)) return {};
+  const { usage } = message;
+  const model = modelOf(message);
+  const counts = isFields(usage) ? usage : {};
   const tokens = ["input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"]
     .map((name) => counts[name])
     .filter((count) => typeof count === "number");
   return {
-    ...(typeof model === "string" && !model.startsWith("<") ? { model } : {}),
+    ...(model === null ? {} : { model }),
     ...(tokens.length > 0 ? { contextTokens: tokens.reduce((sum, count) => sum + count, 0) } : {}),
   };
-}
-
-function parse(line: string): Entry | null {
-  try {
-    const entry: unknown = JSON.parse(line);
-    return isObject(entry) ? entry : null;
-  } catch {
-    return null;
-  }
-}
-
-function isObject(value: unknown): value is Entry {
-  return typeof value === "object" && value !== null;
 }

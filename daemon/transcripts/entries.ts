@@ -1,7 +1,6 @@
 /** What the entries of a transcript say was done: one line of JSON each, of which what isn't known is passed over. */
+import { type Fields, isFields, modelOf, parseEntry, wordsIn } from "./fields.ts";
 import { isTest, type Verdict, verdictOf } from "./test-runs.ts";
-
-type Fields = Record<string, unknown>;
 
 /** Null `ok`: it still runs, or isn't told. */
 export type Outcome = { ok: boolean | null; isNew: boolean; wasRefused: boolean; verdict: Verdict };
@@ -27,20 +26,18 @@ const RUNNING = new Set(["Bash", "PowerShell"]);
 export function entryOf(line: string): Entry | null {
   // Most of a long transcript is bookkeeping; parsing that would cost more than all the rest.
   if (!/"type":\s?"(?:user|assistant)"/.test(line)) return null;
-  const entry = parse(line);
+  const entry = parseEntry(line);
   if (!entry || (entry.type !== "user" && entry.type !== "assistant")) return null;
   const at = Date.parse(textIn(entry.timestamp));
   const message = isFields(entry.message) ? entry.message : {};
   if (Number.isNaN(at)) return null;
   const isAnswer = entry.type === "assistant" && entry.isApiErrorMessage !== true;
-  const model = isAnswer ? textIn(message.model) : "";
   return {
     at,
     cwd: textIn(entry.cwd) || "/",
     // Outside of a repository, or at no branch, it says HEAD.
     branch: /^(?!HEAD$)./.test(textIn(entry.gitBranch)) ? textIn(entry.gitBranch) : null,
-    // The client's own words stand there as a model's called "<synthetic>".
-    model: model === "" || model.startsWith("<") ? null : model,
+    model: isAnswer ? modelOf(message) : null,
     steps: entry.type === "assistant" ? (isAnswer ? stepsIn(entry, message) : []) : resultsIn(entry, message),
   };
 }
@@ -84,30 +81,10 @@ function outcomeOf({ is_error: isError, content }: Fields, result: unknown): Out
   };
 }
 
-function wordsIn(content: unknown): string {
-  if (typeof content === "string") return content;
-  return partsOf(content)
-    .map((part) => (part.type === "text" ? textIn(part.text) : ""))
-    .join("\n");
-}
-
 function partsOf(content: unknown): Fields[] {
   return Array.isArray(content) ? content.filter(isFields) : [];
 }
 
 function textIn(value: unknown): string {
   return typeof value === "string" ? value : "";
-}
-
-function parse(line: string): Fields | null {
-  try {
-    const entry: unknown = JSON.parse(line);
-    return isFields(entry) ? entry : null;
-  } catch {
-    return null;
-  }
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -2,17 +2,17 @@
 import { accessSync, constants, realpathSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
+import { claudeFolder } from "#adapters/claude-folder.ts";
 
 export type Places = { settings: string; skill: string; servers: string };
 
 /** `$CLAUDE_CONFIG_DIR` holds everything; without it, `~/.claude`, and the servers in a file beside that folder. */
 export function claudePlaces(): Places {
-  const chosen = process.env.CLAUDE_CONFIG_DIR;
-  const folder = chosen ? resolve(chosen) : join(homedir(), ".claude");
+  const folder = claudeFolder();
   return {
     settings: join(folder, "settings.json"),
     skill: join(folder, "skills", "claudemesh", "SKILL.md"),
-    servers: join(chosen ? folder : homedir(), ".claude.json"),
+    servers: join(process.env.CLAUDE_CONFIG_DIR ? folder : homedir(), ".claude.json"),
   };
 }
 
